@@ -1,0 +1,1 @@
+"""The engine behind a client of plain data: what a window talks to."""

@@ -1,0 +1,167 @@
+"""What crosses between a window and the engine besides events: plain, frozen, JSON-able data."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from functools import cache
+from typing import Any
+
+from pydantic import TypeAdapter
+
+from penstock.observe import EngineEvent, RoutineCount, ValueSummary
+from penstock.observe import from_json as event_from_json
+from penstock.observe import to_json as event_to_json
+
+
+@dataclass(frozen=True, slots=True)
+class BreakpointSpec:
+    """A breakpoint before a routine, in every job or in one; ``id`` is the client's choice."""
+
+    id: int
+    place: str
+    enabled: bool = True
+    job_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class StartRefused:
+    """Reply to a ``start`` that made no job: the flow or its parameters are wrong.
+
+    ``text`` is one line naming file, place and what was expected; ``details`` a traceback or "".
+    """
+
+    job_id: str
+    text: str
+    details: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class CommandRefused:
+    """Reply to a command that could not be done."""
+
+    command: str
+    job_id: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class PoolUse:
+    """The worker pool at one moment; ``backlog`` is slices waiting for a worker."""
+
+    size: int
+    busy: int
+    idle: int
+    backlog: int
+    threads: int
+    threads_high_water: int
+
+
+@dataclass(frozen=True, slots=True)
+class ThreadInfo:
+    """One live thread. ``role``: worker, loop, steward, host, window or foreign.
+
+    ``state``: running, idle, waits or "" (foreign). ``since`` is seconds since the present
+    activation (or idle time) began; None when nobody knows.
+    """
+
+    name: str
+    ident: int
+    role: str
+    state: str
+    job_id: str
+    routine: str
+    since: float | None
+    daemon: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ThreadTable:
+    """The pool's book-keeping joined with the interpreter's list of threads."""
+
+    pool: PoolUse
+    threads: tuple[ThreadInfo, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class JobSnapshot:
+    """One job as it is now."""
+
+    job_id: str
+    flow: str
+    status: str
+    running: int
+    created_at: float
+    started_at: float | None
+    finished_at: float | None
+    routines: dict[str, RoutineCount]
+
+
+@dataclass(frozen=True, slots=True)
+class EngineSnapshot:
+    """All jobs the engine knows, oldest first, and its pool."""
+
+    jobs: tuple[JobSnapshot, ...]
+    pool: PoolUse
+    lost_events: int
+
+
+@dataclass(frozen=True, slots=True)
+class ValueSample:
+    """A value that passed a port: message number, wall-clock time, bounded summary."""
+
+    number: int
+    time: float
+    value: ValueSummary
+
+
+@dataclass(frozen=True, slots=True)
+class RoutineValues:
+    """The last values per port of one routine in one job, newest last."""
+
+    job_id: str
+    routine: str
+    slots: dict[str, tuple[ValueSample, ...]]
+    events: dict[str, tuple[ValueSample, ...]]
+
+
+Reply = StartRefused | CommandRefused
+Told = EngineEvent | Reply
+
+PLAIN_TYPES: tuple[type[Any], ...] = (
+    BreakpointSpec,
+    StartRefused,
+    CommandRefused,
+    PoolUse,
+    ThreadInfo,
+    ThreadTable,
+    JobSnapshot,
+    EngineSnapshot,
+    ValueSample,
+    RoutineValues,
+)
+_BY_NAME = {kind.__name__: kind for kind in PLAIN_TYPES}
+
+
+@cache
+def _adapter(kind: type[Any]) -> TypeAdapter[Any]:
+    return TypeAdapter(kind)
+
+
+def to_json(data: object) -> dict[str, Any]:
+    """Any event or any of `PLAIN_TYPES` as dicts, lists, strings and numbers."""
+    if isinstance(data, EngineEvent):
+        return event_to_json(data)
+    if type(data) not in PLAIN_TYPES:
+        raise TypeError(f"{type(data).__name__} doesn't cross between window and engine")
+    return {"data": type(data).__name__, **asdict(data)}  # type: ignore[call-overload]
+
+
+def from_json(data: dict[str, Any]) -> object:
+    """What `to_json` was given; raises ValueError on any other shape."""
+    if "event" in data:
+        return event_from_json(data)
+    fields = dict(data)
+    kind = _BY_NAME.get(str(fields.pop("data", "")))
+    if kind is None:
+        raise ValueError(f"no plain type is called {data.get('data')!r}")
+    return _adapter(kind).validate_python(fields)

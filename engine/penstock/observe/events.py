@@ -1,0 +1,242 @@
+"""What can be told about a run: frozen events of ids, numbers, times and bounded summaries.
+
+Every event has ``seq`` (rising per job), ``job_id`` and ``time`` (wall-clock seconds; within a
+job it never goes back). ``to_json`` and ``from_json`` turn any of them into plain data and back.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field
+from functools import cache
+from typing import Any
+
+from pydantic import TypeAdapter
+
+from penstock.observe.summary import ValueSummary
+
+
+@dataclass(frozen=True, slots=True)
+class EngineEvent:
+    """Base of all events."""
+
+    seq: int
+    job_id: str
+    time: float
+
+
+@dataclass(frozen=True, slots=True)
+class FailureSummary:
+    """A failure as a window shows it: the values of its slots are bounded summaries."""
+
+    routine: str
+    type: str
+    text: str
+    traceback: str
+    slots: dict[str, ValueSummary] = field(default_factory=dict)
+    attempt: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class HeldMessage:
+    """A message bound to the activation that is held."""
+
+    slot: str
+    number: int
+    value: ValueSummary
+
+
+@dataclass(frozen=True, slots=True)
+class JobStarted(EngineEvent):
+    """The job exists; its first activations come after this."""
+
+    flow: str
+    routines: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class JobEnded(EngineEvent):
+    """The final status. ``discarded`` counts what was left in each ``routine.slot``."""
+
+    status: str
+    error: FailureSummary | None
+    discarded: dict[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class JobHeld(EngineEvent):
+    """No activation of the job starts after this.
+
+    ``place`` is the routine that would go next ("" when none is ready), ``why`` one of pause,
+    breakpoint, step; ``running`` names a routine once per activation that had begun;
+    ``waiting`` counts the further activations that are ready.
+    """
+
+    held_id: int
+    generation: int
+    why: str
+    place: str
+    breakpoints: tuple[int, ...]
+    messages: tuple[HeldMessage, ...]
+    running: tuple[str, ...]
+    waiting: int
+
+
+@dataclass(frozen=True, slots=True)
+class JobResumed(EngineEvent):
+    """The hold was lifted; ``stepping`` when only for one activation of ``place``."""
+
+    held_id: int
+    stepping: bool
+    place: str
+
+
+@dataclass(frozen=True, slots=True)
+class StepIgnored(EngineEvent):
+    """A step that did nothing, and why."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class MessageQueued(EngineEvent):
+    """A message reached ``target`` ("routine.slot"); ``source`` is its event or "" from outside.
+
+    ``depth`` is what waited in the slot then, ``parked`` whether it waits at the connection.
+    """
+
+    source: str
+    target: str
+    number: int
+    depth: int
+    parked: bool
+    value: ValueSummary
+
+
+@dataclass(frozen=True, slots=True)
+class ActivationStarted(EngineEvent):
+    """``logic`` began on messages; ``number`` is that of the newest one."""
+
+    routine: str
+    number: int
+    thread: str
+
+
+@dataclass(frozen=True, slots=True)
+class ActivationEnded(EngineEvent):
+    """``logic`` returned (or its generator ended) after ``seconds``."""
+
+    routine: str
+    number: int
+    thread: str
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class ActivationFailed(EngineEvent):
+    """``logic`` raised; ``action`` is what the policy did: stop, continue or deliver."""
+
+    failure: FailureSummary
+    action: str
+
+
+@dataclass(frozen=True, slots=True)
+class SliceEnded(EngineEvent):
+    """A worker finished a slice of ``count`` activations of one routine in a row."""
+
+    routine: str
+    thread: str
+    count: int
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class SlotCount:
+    """Counters of one slot; always ``posted`` is the sum of where the messages are now."""
+
+    depth: int
+    capacity: int
+    high_water: int
+    posted: int
+    consumed: int
+    queued: int
+    in_flight: int
+    dead: int
+    discarded: int
+
+
+ROUTINE_STATUSES = {
+    "idle": "nothing waits and nothing runs",
+    "queued": "activations are ready but max_parallel of them run already",
+    "waiting": "activations are ready and wait for a thread",
+    "matching": "messages wait, but no activation can be formed from them",
+    "gated": "a slot it emits to is full, so it isn't activated",
+    "running": "at least one activation runs",
+    "held": "activations are ready and the job is held",
+    "done": "the job has ended",
+    "failed": "a failure of this routine ended the job",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class RoutineCount:
+    """Counters of one routine at one moment.
+
+    ``status`` is one of `ROUTINE_STATUSES`. ``ready`` counts activations that could start,
+    ``seconds`` is the time spent in ended slices, ``emitted`` maps events to how many values
+    each has emitted.
+    """
+
+    status: str
+    activations: int
+    failures: int
+    running: int
+    ready: int
+    seconds: float
+    refused: int
+    slots: dict[str, SlotCount]
+    emitted: dict[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class JobProgress(EngineEvent):
+    """Absolute counters of a job, sampled once per display tick; a lost one costs no truth."""
+
+    status: str
+    running: int
+    routines: dict[str, RoutineCount]
+
+
+EVENT_TYPES: tuple[type[EngineEvent], ...] = (
+    JobStarted,
+    JobEnded,
+    JobHeld,
+    JobResumed,
+    StepIgnored,
+    MessageQueued,
+    ActivationStarted,
+    ActivationEnded,
+    ActivationFailed,
+    SliceEnded,
+    JobProgress,
+)
+_BY_NAME = {kind.__name__: kind for kind in EVENT_TYPES}
+
+
+@cache
+def _adapter(kind: type[Any]) -> TypeAdapter[Any]:
+    return TypeAdapter(kind)
+
+
+def to_json(event: EngineEvent) -> dict[str, Any]:
+    """Plain data (dicts, lists, strings, numbers) with the class name under ``event``."""
+    return {"event": type(event).__name__, **asdict(event)}
+
+
+def from_json(data: dict[str, Any]) -> EngineEvent:
+    """The event `to_json` was given; raises ValueError (pydantic's) on any other shape."""
+    fields = dict(data)
+    kind = _BY_NAME.get(str(fields.pop("event", "")))
+    if kind is None:
+        raise ValueError(f"no event is called {data.get('event')!r}")
+    event: EngineEvent = _adapter(kind).validate_python(fields)
+    return event
