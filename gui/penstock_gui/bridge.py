@@ -1,0 +1,177 @@
+"""The engine's events on their way to Qt: drained on a timer, folded, told as few signals."""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Callable
+from typing import Protocol
+
+from PySide6.QtCore import QObject, Qt, QTimer, Signal
+
+from penstock.host import CommandRefused, StartRefused, Told
+from penstock.observe import (
+    ActivationFailed,
+    EngineEvent,
+    JobEnded,
+    JobHeld,
+    JobProgress,
+    JobResumed,
+    JobStarted,
+    JobView,
+    StepIgnored,
+)
+
+BUDGET = 0.004
+_RATE_WINDOW = 1.0
+_LOGGED = (JobStarted, JobEnded, JobHeld, JobResumed, StepIgnored, ActivationFailed)
+
+
+class Drained(Protocol):
+    """The part of an engine client the bridge reads."""
+
+    @property
+    def lost(self) -> int:
+        """Display events dropped because nobody drained in time."""
+        ...
+
+    def drain(self) -> tuple[Told, ...]:
+        """What was told since the last call, in order per job; returns at once."""
+        ...
+
+
+class EngineBridge(QObject):
+    """Asks the client for news once per tick and folds it into one `JobView` per job.
+
+    The engine never sees this object: it is polled, on the GUI thread, by one timer. A tick
+    works at most `BUDGET` seconds; what is left waits for the next tick, and meanwhile the
+    client isn't drained, so that its own bound (and its count of lost events) holds.
+
+    Signals:
+        job_started(job id), job_resumed(job id), job_ended(job id)
+        job_held(job id): the view's ``held`` says where and why
+        job_changed(job id, frozenset of routine ids): at most once per job and tick
+        failed(job id, FailureSummary)
+        refused(StartRefused | CommandRefused)
+        told(event): every state event and failure, in order, for a log
+        ticked(): after a tick that brought news
+    """
+
+    job_started = Signal(str)
+    job_changed = Signal(str, object)
+    job_held = Signal(str)
+    job_resumed = Signal(str)
+    job_ended = Signal(str)
+    failed = Signal(str, object)
+    refused = Signal(object)
+    told = Signal(object)
+    ticked = Signal()
+
+    def __init__(
+        self,
+        client: Drained,
+        interval_ms: int = 16,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+        parent: QObject | None = None,
+    ) -> None:
+        super().__init__(parent)
+        self.views: dict[str, JobView] = {}
+        self._client = client
+        self._clock = clock
+        self._pending: deque[Told] = deque()
+        self._changed: dict[str, set[str]] = {}
+        self._totals: dict[str, int] = {}
+        self._counts: deque[tuple[float, int]] = deque()
+        self._timer = QTimer(self)
+        self._timer.setTimerType(Qt.TimerType.PreciseTimer)
+        self._timer.setInterval(interval_ms)
+        self._timer.timeout.connect(self.tick)
+        self._timer.start()
+
+    @property
+    def lost(self) -> int:
+        """Display events that never reached the window."""
+        return self._client.lost
+
+    @property
+    def waiting(self) -> int:
+        """Events drained but not folded yet."""
+        return len(self._pending)
+
+    @property
+    def events_per_second(self) -> float:
+        """Activations and messages of all jobs during the last second."""
+        self._forget_old_counts()
+        return sum(count for _, count in self._counts) / _RATE_WINDOW
+
+    def stop(self) -> None:
+        """Drain no more. Call before the client is closed and the window goes."""
+        self._timer.stop()
+
+    def tick(self) -> None:
+        """Fold what has come, within the budget, and tell it."""
+        if not self._pending:
+            self._pending.extend(self._client.drain())
+        if not self._pending:
+            return
+        end = self._clock() + BUDGET
+        while self._pending:
+            self._take(self._pending.popleft())
+            if self._clock() >= end:
+                break
+        self._tell_changes()
+        self.ticked.emit()
+
+    def _take(self, told: Told) -> None:
+        if isinstance(told, StartRefused | CommandRefused):
+            self.refused.emit(told)
+            return
+        view = self.views.get(told.job_id)
+        if view is None:
+            view = self.views[told.job_id] = JobView(told.job_id)
+        was = view.status
+        changed = view.apply(told)
+        if changed or view.status != was:
+            self._changed.setdefault(told.job_id, set()).update(changed)
+        if isinstance(told, JobProgress):
+            self._count(told)
+        elif isinstance(told, _LOGGED):
+            self._tell(told)
+
+    def _tell(self, event: EngineEvent) -> None:
+        match event:
+            case JobStarted():
+                self.job_started.emit(event.job_id)
+            case JobHeld():
+                self.job_held.emit(event.job_id)
+            case JobResumed():
+                self.job_resumed.emit(event.job_id)
+            case JobEnded():
+                self.job_ended.emit(event.job_id)
+            case ActivationFailed():
+                self.failed.emit(event.job_id, event.failure)
+            case _:
+                pass
+        self.told.emit(event)
+
+    def _tell_changes(self) -> None:
+        changes, self._changed = self._changed, {}
+        for job_id, routines in changes.items():
+            self.job_changed.emit(job_id, frozenset(routines))
+
+    def _count(self, progress: JobProgress) -> None:
+        total = sum(
+            routine.activations + sum(slot.posted for slot in routine.slots.values())
+            for routine in progress.routines.values()
+        )
+        more = total - self._totals.get(progress.job_id, 0)
+        self._totals[progress.job_id] = total
+        if more > 0:
+            self._counts.append((self._clock(), more))
+        self._forget_old_counts()
+
+    def _forget_old_counts(self) -> None:
+        oldest = self._clock() - _RATE_WINDOW
+        while self._counts and self._counts[0][0] < oldest:
+            self._counts.popleft()

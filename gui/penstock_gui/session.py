@@ -1,0 +1,422 @@
+"""What canvas, docks and window share: the document, the job shown, the selection, breakpoints."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Protocol
+
+from PySide6.QtCore import QObject, Signal
+from PySide6.QtGui import QUndoStack
+
+from penstock.flow import Connection, RoutineSpec
+from penstock.host import (
+    BreakpointSpec,
+    CommandRefused,
+    EngineSnapshot,
+    RoutineValues,
+    StartRefused,
+    ThreadTable,
+)
+from penstock.ids import PortRef
+from penstock.observe import JobView
+from penstock_gui.bridge import Drained, EngineBridge
+from penstock_gui.document import (
+    AddRoutine,
+    ChangeConfig,
+    ChangeTitle,
+    Connect,
+    FlowDocument,
+    MoveRoutines,
+    Point,
+    RemoveItems,
+    RenameRoutine,
+)
+
+
+class Client(Drained, Protocol):
+    """What the window asks of an engine; every call returns at once, data is plain."""
+
+    def start(
+        self,
+        flow_json: str,
+        folder: str | None = None,
+        entry_params: dict[str, Any] | None = None,
+    ) -> str: ...
+    def pause(self, job_id: str | None = None) -> None: ...
+    def resume(self, job_id: str | None = None) -> None: ...
+    def step(self, job_id: str) -> None: ...
+    def cancel(self, job_id: str) -> None: ...
+    def breakpoints(self, specs: Sequence[BreakpointSpec]) -> None: ...
+    def snapshot(self) -> EngineSnapshot: ...
+    def threads(self) -> ThreadTable: ...
+    def last_values(self, job_id: str, routine: str) -> RoutineValues: ...
+    def close(self, timeout: float = 5.0) -> None: ...
+
+
+@dataclass(frozen=True)
+class Selection:
+    """What is chosen on the canvas: routines, or else one connection, or nothing."""
+
+    routines: frozenset[str] = frozenset()
+    connection: Connection | None = None
+
+    @property
+    def routine(self) -> str | None:
+        """The routine, when exactly one is selected."""
+        return next(iter(self.routines)) if len(self.routines) == 1 else None
+
+
+NOTHING = Selection()
+
+
+class Session(QObject):
+    """One person's work on one flow: edits go through `undo`, runs through `client`.
+
+    `trusted` says whether code in a folder may be run; until the application sets it, none may.
+
+    Signals:
+        job_selected(job id or None): another job is shown
+        selection_changed(Selection)
+        breakpoints_changed()
+        mode_changed(): `mode` of the shown job is another
+        trust_needed(Path): a run waits for consent to run code in that folder
+        notice(text): something the person asked for can't be done, in one line
+        centre_requested(routine id): please bring it into view
+    """
+
+    job_selected = Signal(object)
+    selection_changed = Signal(object)
+    breakpoints_changed = Signal()
+    mode_changed = Signal()
+    trust_needed = Signal(object)
+    notice = Signal(str)
+    centre_requested = Signal(str)
+
+    def __init__(
+        self,
+        document: FlowDocument,
+        client: Client,
+        bridge: EngineBridge,
+        parent: QObject | None = None,
+    ) -> None:
+        super().__init__(parent)
+        self.document = document
+        self.client = client
+        self.bridge = bridge
+        self.undo = QUndoStack(self)
+        self.trusted: Callable[[Path], bool] = lambda folder: False
+        self._job_id: str | None = None
+        self._former_job: str | None = None
+        self._mode = "idle"
+        self._selection = NOTHING
+        self._asked: Path | None = None
+        self._consented: set[Path] = set()
+        self._started: dict[str, str] = {}
+        self._edited: str | None = None
+        self._breakpoints: dict[str, BreakpointSpec] = {}
+        self._unbound: dict[str, BreakpointSpec] = {}
+        self._last_breakpoint = 0
+        self._listen()
+
+    def _listen(self) -> None:
+        document, bridge = self.document, self.bridge
+        document.replaced.connect(self._on_document_replaced)
+        document.saved.connect(self.undo.setClean)
+        document.reset.connect(self._on_document_reset)
+        document.routine_added.connect(self._on_routine_added)
+        document.routine_removed.connect(self._on_routine_removed)
+        document.routine_renamed.connect(self._on_routine_renamed)
+        document.disconnected.connect(self._on_disconnected)
+        document.problems_changed.connect(self._forget_edited)
+        self.undo.indexChanged.connect(self._forget_edited)
+        for signal in (bridge.job_started, bridge.job_held, bridge.job_resumed, bridge.job_ended):
+            signal.connect(self._on_job_event)
+        bridge.job_changed.connect(self._on_job_event)
+        bridge.refused.connect(self._on_refused)
+
+    # The job that is shown.
+
+    @property
+    def job_id(self) -> str | None:
+        """The job whose state the canvas shows."""
+        return self._job_id
+
+    @property
+    def view(self) -> JobView | None:
+        """The shown job as its events told it; None also until its first event has come."""
+        return self.bridge.views.get(self._job_id) if self._job_id else None
+
+    @property
+    def mode(self) -> str:
+        """Of the shown job: idle (none, or over), starting, running, pausing or held."""
+        return self._mode
+
+    @property
+    def live_jobs(self) -> tuple[str, ...]:
+        """Jobs that have started and aren't over."""
+        return tuple(job_id for job_id, view in self.bridge.views.items() if not view.is_over)
+
+    def show_job(self, job_id: str | None) -> None:
+        """Show another job's state, or none."""
+        if job_id == self._job_id:
+            return
+        self._former_job, self._job_id = self._job_id, job_id
+        self.job_selected.emit(job_id)
+        self._check_mode()
+
+    def flow_of(self, job_id: str) -> str | None:
+        """The JSON a job was started with from this window."""
+        return self._started.get(job_id)
+
+    @property
+    def job_flow_differs(self) -> bool:
+        """Whether the shown job runs another version than the one under edit.
+
+        Where routines lie and what they are titled doesn't count.
+        """
+        started = self._started.get(self._job_id or "")
+        if started is None:
+            return False
+        if self._edited is None:
+            self._edited = _what_runs(self.document.flow.to_json())
+        return _what_runs(started) != self._edited
+
+    # Running.
+
+    def run(self) -> None:
+        """Let the shown job go on when it is held, else start a job from the edited flow.
+
+        Emits `notice` when the flow has errors, `trust_needed` when its code isn't trusted.
+        """
+        if self._mode in ("held", "pausing"):
+            self.resume()
+            return
+        problem = next((p for p in self.document.problems() if p.severity == "error"), None)
+        if problem is not None:
+            self.notice.emit(f"{problem.place}: {problem.text}")
+            return
+        if not self.document.ids():
+            self.notice.emit("The flow is empty: add a routine first")
+            return
+        self._start_if_trusted()
+
+    def start_trusted(self) -> None:
+        """Start after consent to the folder that `trust_needed` named."""
+        if self._asked is not None:
+            self._consented.add(self._asked)
+        self._asked = None
+        self._start_if_trusted()
+
+    def pause(self) -> None:
+        """Hold the shown job; what runs is let finish."""
+        if self._job_id and self._mode in ("running", "starting"):
+            self.client.pause(self._job_id)
+
+    def resume(self) -> None:
+        """Let the shown job go on."""
+        if self._job_id and self._mode in ("held", "pausing"):
+            self.client.resume(self._job_id)
+
+    def step(self) -> None:
+        """Let exactly the activation go that would be next."""
+        if self._job_id and self._mode in ("held", "pausing"):
+            self.client.step(self._job_id)
+
+    def stop(self) -> None:
+        """Cancel the shown job."""
+        if self._job_id and self._mode != "idle":
+            self.client.cancel(self._job_id)
+
+    def _start_if_trusted(self) -> None:
+        for folder in self.document.code_folders:
+            if folder not in self._consented and not self.trusted(folder):
+                self._asked = folder
+                self.trust_needed.emit(folder)
+                return
+        self._start()
+
+    def _start(self) -> None:
+        text = self.document.flow.to_json()
+        folder = str(self.document.folder) if self.document.path else None
+        job_id = self.client.start(text, folder)
+        self._started[job_id] = text
+        self.show_job(job_id)
+
+    # Selection.
+
+    @property
+    def selection(self) -> Selection:
+        """What is selected."""
+        return self._selection
+
+    def select(self, routines: Collection[str] = (), connection: Connection | None = None) -> None:
+        """Select routines that exist, or one connection."""
+        known = frozenset(r for r in routines if r in self.document.flow.routines)
+        chosen = Selection(known, None if known else connection)
+        if chosen != self._selection:
+            self._selection = chosen
+            self.selection_changed.emit(chosen)
+
+    def select_routine(self, routine_id: str, centre: bool = False) -> None:
+        """Select one routine and, if asked, have it brought into view."""
+        self.select((routine_id,))
+        if centre and routine_id in self.document.flow.routines:
+            self.centre_requested.emit(routine_id)
+
+    # Breakpoints.
+
+    @property
+    def breakpoints(self) -> Mapping[str, BreakpointSpec]:
+        """The breakpoints by the routine they stand before."""
+        return self._breakpoints
+
+    def toggle_breakpoint(self, routine_id: str) -> None:
+        """Set a breakpoint before a routine, or take it away."""
+        if routine_id in self._breakpoints:
+            del self._breakpoints[routine_id]
+        elif routine_id in self.document.flow.routines:
+            self._last_breakpoint += 1
+            self._breakpoints[routine_id] = BreakpointSpec(self._last_breakpoint, routine_id)
+        self._send_breakpoints()
+
+    def _send_breakpoints(self) -> None:
+        self.client.breakpoints(tuple(self._breakpoints.values()))
+        self.breakpoints_changed.emit()
+
+    # Editing.
+
+    def add_routine(self, spec: RoutineSpec, position: Point | None = None) -> str:
+        """Add a routine of a type and select it; returns the id it got."""
+        routine_id = self.document.free_id(spec.type)
+        self.undo.push(AddRoutine(self.document, routine_id, spec, position))
+        self.select((routine_id,))
+        return routine_id
+
+    def connect_ports(self, source: PortRef, target: PortRef) -> None:
+        """Connect an event to a slot, or say in a notice why not."""
+        reason = self.document.fits(source, target)
+        if reason is not None:
+            self.notice.emit(f"{source} -> {target}: {reason}")
+            return
+        self.undo.push(Connect(self.document, Connection(source, target)))
+
+    def delete_selection(self) -> None:
+        """Delete the selected routines or the selected connection."""
+        routines = [r for r in self.document.ids() if r in self._selection.routines]
+        connection = self._selection.connection
+        if routines or connection:
+            self.undo.push(
+                RemoveItems(self.document, routines, (connection,) if connection else ())
+            )
+
+    def rename(self, routine_id: str, new: str) -> bool:
+        """Give a routine another id, or say in a notice why not; whether it has it now."""
+        reason = self.document.why_not_rename(routine_id, new)
+        if reason is not None:
+            self.notice.emit(f"{routine_id} can't be called {new!r}: {reason}")
+            return False
+        if new != routine_id:
+            self.undo.push(RenameRoutine(self.document, routine_id, new))
+        return True
+
+    def set_title(self, routine_id: str, title: str | None) -> None:
+        """Give a routine a title, or none."""
+        if (title or None) != self.document.flow.titles.get(routine_id):
+            self.undo.push(ChangeTitle(self.document, routine_id, title or None))
+
+    def move(self, to: Mapping[str, Point]) -> None:
+        """Move routines."""
+        moved = {r: p for r, p in to.items() if self.document.position(r) != p}
+        if moved:
+            self.undo.push(MoveRoutines(self.document, moved))
+
+    def auto_layout(self, positions: Mapping[str, Point]) -> None:
+        """Put routines where the automatic layout wants them, as one edit."""
+        moved = {r: p for r, p in positions.items() if self.document.position(r) != p}
+        if moved:
+            self.undo.push(MoveRoutines(self.document, moved, text="lay out", merges=False))
+
+    def set_config(self, routine_id: str, field: str, value: Any) -> None:
+        """Give a config field a value; `UNSET` gives it its default back."""
+        self.undo.push(ChangeConfig(self.document, routine_id, field, value))
+
+    # What others tell.
+
+    def _on_document_replaced(self) -> None:
+        self.undo.clear()
+        self._breakpoints, self._unbound = {}, {}
+        self._send_breakpoints()
+        self.select()
+        self.show_job(None)
+
+    def _on_document_reset(self) -> None:
+        self._forget_edited()
+        self.select(self._selection.routines, self._selection.connection)
+
+    def _on_routine_added(self, routine_id: str) -> None:
+        """Undoing a deletion brings the routine's breakpoint back."""
+        spec = self._unbound.pop(routine_id, None)
+        if spec is not None:
+            self._breakpoints[routine_id] = spec
+            self._send_breakpoints()
+
+    def _on_routine_removed(self, routine_id: str) -> None:
+        if routine_id in self._selection.routines:
+            self.select(self._selection.routines - {routine_id})
+        spec = self._breakpoints.pop(routine_id, None)
+        if spec is not None:
+            self._unbound[routine_id] = spec
+            self._send_breakpoints()
+
+    def _on_routine_renamed(self, old: str, new: str) -> None:
+        if old in self._selection.routines:
+            self.select((self._selection.routines - {old}) | {new})
+        spec = self._breakpoints.pop(old, None)
+        if spec is not None:
+            self._breakpoints[new] = replace(spec, place=new)
+            self._send_breakpoints()
+
+    def _on_disconnected(self, connection: Connection) -> None:
+        if self._selection.connection == connection:
+            self.select()
+
+    def _on_job_event(self, job_id: str) -> None:
+        if job_id == self._job_id:
+            self._check_mode()
+
+    def _on_refused(self, refused: StartRefused | CommandRefused) -> None:
+        self.notice.emit(refused.text)
+        if isinstance(refused, StartRefused) and refused.job_id == self._job_id:
+            self.show_job(self._former_job)
+
+    def _check_mode(self) -> None:
+        mode = self._mode_now()
+        if mode != self._mode:
+            self._mode = mode
+            self.mode_changed.emit()
+
+    def _mode_now(self) -> str:
+        view = self.view
+        if view is None:
+            return "starting" if self._job_id in self._started else "idle"
+        if view.is_over:
+            return "idle"
+        by_status = {"PAUSING": "pausing", "PAUSED": "held", "PENDING": "starting"}
+        return by_status.get(view.status, "running")
+
+    def _forget_edited(self) -> None:
+        self._edited = None
+
+
+def _what_runs(flow_json: str) -> str:
+    """A flow file without what only the window cares for, in a comparable form."""
+    data = json.loads(flow_json)
+    routines = {
+        routine_id: (entry.get("type"), entry.get("config") or {})
+        for routine_id, entry in data.get("routines", {}).items()
+    }
+    connections = sorted(str(connection) for connection in data.get("connections", ()))
+    return json.dumps([routines, connections, data.get("folders")], sort_keys=True)
