@@ -1,0 +1,1 @@
+"""The window: flows drawn, edited, run, held and stepped."""

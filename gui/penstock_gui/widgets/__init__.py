@@ -1,0 +1,46 @@
+"""Reusable parts of docks and window; they know nothing of flows or jobs."""
+
+from __future__ import annotations
+
+from penstock_gui.widgets.chip import CHIP_HEIGHT, StateChip, chip_width, paint_chip
+from penstock_gui.widgets.dock_header import DockHeader
+from penstock_gui.widgets.empty_state import EmptyState
+from penstock_gui.widgets.plain_label import PlainLabel
+from penstock_gui.widgets.row_table import (
+    BAR_ROLE,
+    CHIP_ROLE,
+    COLOR_ROLE,
+    HELD_ROLE,
+    ICON_COLOR_ROLE,
+    ICON_ROLE,
+    MONO_ROLE,
+    PATH_ROLE,
+    STRONG_ROLE,
+    SWATCH_ROLE,
+    CellDelegate,
+    RowTable,
+)
+from penstock_gui.widgets.search_line import SearchLine
+
+__all__ = [
+    "BAR_ROLE",
+    "CHIP_HEIGHT",
+    "CHIP_ROLE",
+    "COLOR_ROLE",
+    "HELD_ROLE",
+    "ICON_COLOR_ROLE",
+    "ICON_ROLE",
+    "MONO_ROLE",
+    "PATH_ROLE",
+    "STRONG_ROLE",
+    "SWATCH_ROLE",
+    "CellDelegate",
+    "DockHeader",
+    "EmptyState",
+    "PlainLabel",
+    "RowTable",
+    "SearchLine",
+    "StateChip",
+    "chip_width",
+    "paint_chip",
+]

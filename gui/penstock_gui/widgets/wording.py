@@ -1,0 +1,55 @@
+"""Numbers, times and foreign text as a table cell shows them."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+NONE = "—"
+
+
+def duration(seconds: float) -> str:
+    """``2 ms``, ``1.4 s``, ``3 min 05 s``, ``2 h 07 min``."""
+    if seconds < 0.9995:
+        return f"{max(0, round(seconds * 1000))} ms"
+    if seconds < 99.95:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    if minutes < 60:
+        return f"{minutes} min {rest:02} s"
+    return f"{minutes // 60} h {minutes % 60:02} min"
+
+
+def clock(time: float | None) -> str:
+    """Local wall-clock time, ``14:02:11``; a dash when there is none."""
+    return NONE if time is None else datetime.fromtimestamp(time).strftime("%H:%M:%S")
+
+
+def clock_ms(time: float) -> str:
+    """Local wall-clock time with milliseconds, ``14:02:19.402``."""
+    moment = datetime.fromtimestamp(time)
+    return f"{moment:%H:%M:%S}.{moment.microsecond // 1000:03}"
+
+
+def plural(count: int, noun: str) -> str:
+    """``1 job``, ``1,911 msgs``."""
+    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
+
+
+def one_line(text: str, limit: int = 400) -> str:
+    """Foreign text for one cell: no line breaks or control characters, at most `limit` long."""
+    head = text[: limit + 1]
+    flat = "".join(c if c.isprintable() else " " for c in head)
+    return flat if len(text) <= limit else flat[: limit - 1] + "…"
+
+
+def bounded(text: str, limit: int = 6_000, line: int = 500) -> str:
+    """Foreign text for a text pane: long lines cut, and the middle left out, saying how much."""
+    if len(text) > limit:
+        half = limit // 2
+        left_out = len(text) - 2 * half
+        text = f"{text[:half]}\n… {left_out:,} characters left out …\n{text[-half:]}"
+    return "\n".join(_cut(part, line) for part in text.splitlines())
+
+
+def _cut(text: str, limit: int) -> str:
+    return text if len(text) <= limit else text[: limit - 1] + "…"
