@@ -1,0 +1,1 @@
+NAME = 'ångström'  # latin-1 bytes without a coding cookie

@@ -1,0 +1,7 @@
+# -*- coding: latin-1 -*-
+
+NAME = 'Ångström'
+
+
+def greet():
+    return 'grüß ' + NAME

@@ -1,0 +1,1 @@
+LAST = 'line without an end'

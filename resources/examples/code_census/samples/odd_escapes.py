@@ -1,0 +1,1 @@
+PATTERN = '\d+\.\d*'  # the parser warns of these
