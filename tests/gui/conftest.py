@@ -1,0 +1,27 @@
+"""Guard for tests of the window: no widget outlives its test."""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Iterator
+
+import pytest
+from PySide6.QtCore import QEvent
+from PySide6.QtWidgets import QApplication, QWidget
+
+
+@pytest.fixture(autouse=True)
+def no_stray_widgets(qapp: QApplication) -> Iterator[None]:
+    """Fail the test that leaves a top-level widget alive."""
+    before = set(qapp.topLevelWidgets())
+    yield
+    left = _left(qapp, before)
+    if left:  # perhaps only a garbage cycle holds them
+        gc.collect()
+        left = _left(qapp, before)
+    assert not left, f"widgets left alive: {left}"
+
+
+def _left(qapp: QApplication, before: set[QWidget]) -> list[QWidget]:
+    qapp.sendPostedEvents(None, QEvent.Type.DeferredDelete.value)
+    return [widget for widget in qapp.topLevelWidgets() if widget not in before]
