@@ -1,0 +1,191 @@
+"""`penstock run`: a flow from beginning to end without a window."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import json
+import sys
+from collections.abc import Iterator
+from dataclasses import asdict
+from typing import Any
+
+from penstock.cli import progress
+from penstock.cli.flows import resolve
+from penstock.cli.values import assignments, configure, entry_values
+from penstock.errors import PenstockError
+from penstock.flow import Failure, Flow, instantiate
+from penstock.observe import summarize
+from penstock.run import JobSnapshot, JobState, JobStatus, Runtime
+
+COMPLETED, NOT_COMPLETED, BAD_INPUT, TIMED_OUT, INTERRUPTED = 0, 1, 2, 124, 130
+SECONDS_TO_CANCEL = 5.0
+
+
+def add_parser(subparsers: Any) -> None:
+    """Add the options of `penstock run`."""
+    parser = subparsers.add_parser(
+        "run",
+        help="run a flow without a window",
+        description="Run FLOW (a *.flow.json file, or example:NAME) and print what comes out. "
+        "Values are JSON, else text. Running a flow runs its code.",
+        epilog="exit codes: 0 completed, 1 failed or cancelled, 2 bad input, 124 timed out, "
+        "130 interrupted",
+    )
+    parser.add_argument("flow", metavar="FLOW")
+    parser.add_argument(
+        "-p", dest="params", action="append", default=[], metavar="routine.slot=VALUE",
+        help="put a message into a slot at the start",
+    )  # fmt: skip
+    parser.add_argument(
+        "-c", dest="config", action="append", default=[], metavar="routine.field=VALUE",
+        help="set a field of a routine's Config",
+    )  # fmt: skip
+    parser.add_argument("--workers", type=_workers, metavar="N", help="size of the thread pool")
+    parser.add_argument(
+        "--loop", choices=["thread"], default="thread", help="where a job's loop runs"
+    )
+    parser.add_argument("--timeout", type=_seconds, metavar="S", help="cancel after S seconds")
+    parser.add_argument("--json", action="store_true", help="print one JSON object only")
+    parser.add_argument("--progress", action="store_true", help="show on stderr how far it is")
+    parser.add_argument("--report", action="store_true", help="a table of routines on stderr")
+
+
+def run(options: argparse.Namespace) -> int:
+    """Run the flow; raises PenstockError for bad input, unless that goes into the JSON object."""
+    try:
+        with _stdout_kept_clean(options.json):
+            job, code = _run_job(*_prepared(options), options)
+    except PenstockError as error:
+        if options.json:
+            print(json.dumps(_refusal(error)))
+        raise
+    snapshot = job.snapshot()
+    if options.report:
+        print(progress.table(snapshot), file=sys.stderr)
+    if options.json:
+        print(json.dumps(_result(snapshot)))
+    else:
+        _print_outputs(snapshot)
+        _explain(snapshot, code, options)
+    return code
+
+
+def _prepared(options: argparse.Namespace) -> tuple[Flow, dict[str, Any]]:
+    params, config = assignments("-p", options.params), assignments("-c", options.config)
+    path = resolve(options.flow)
+    flow = configure(Flow.load(path), config)
+    live = instantiate(flow, path.parent)
+    return live, entry_values(live, params)
+
+
+def _run_job(
+    prepared: tuple[Flow, dict[str, Any]], options: argparse.Namespace
+) -> tuple[JobState, int]:
+    flow, params = prepared
+    with Runtime(workers=options.workers) as runtime:
+        job = runtime.exec(flow, params)
+        try:
+            status = progress.wait(job, options.timeout, shown=options.progress)
+            code = TIMED_OUT
+        except KeyboardInterrupt:
+            status, code = job.status, INTERRUPTED
+        if status.is_final:
+            return job, COMPLETED if status is JobStatus.COMPLETED else NOT_COMPLETED
+        runtime.jobs.cancel(job.id)
+        job.wait(SECONDS_TO_CANCEL)
+        return job, code
+
+
+@contextlib.contextmanager
+def _stdout_kept_clean(wanted: bool) -> Iterator[None]:
+    """While it lasts, what a flow's code prints goes to stderr, so that JSON stays alone."""
+    with contextlib.redirect_stdout(sys.stderr) if wanted else contextlib.nullcontext():
+        yield
+
+
+def _result(job: JobSnapshot) -> dict[str, Any]:
+    return {
+        "status": job.status.value,
+        "error": _failure(job.error) if job.error else None,
+        "outputs": {event: [_plain(v) for v in values] for event, values in job.outputs.items()},
+        "routines": {name: asdict(count) for name, count in job.routines.items()},
+        "seconds": round(_seconds_of(job), 3),
+    }
+
+
+def _refusal(error: PenstockError) -> dict[str, Any]:
+    """The object of a run that couldn't start; no job, hence no status."""
+    told = {"routine": error.routine, "type": type(error).__name__, "text": str(error)}
+    return {"status": None, "error": told, "outputs": {}, "routines": {}, "seconds": 0.0}
+
+
+def _failure(failure: Failure) -> dict[str, Any]:
+    return {
+        "routine": failure.routine,
+        "type": failure.type,
+        "text": failure.text,
+        "traceback": failure.traceback,
+        "slots": {name: summarize(value).text for name, value in failure.slots.items()},
+    }
+
+
+def _seconds_of(job: JobSnapshot) -> float:
+    return (job.finished_at or job.created_at) - job.created_at
+
+
+def _as_json(value: object) -> str | None:
+    """JSON of a value, or None if it has none."""
+    try:
+        return json.dumps(value, ensure_ascii=False, allow_nan=False)
+    except Exception:  # noqa: BLE001 -- border to user code: subclasses of dict may raise anything
+        return None
+
+
+def _plain(value: object) -> Any:
+    return summarize(value).text if _as_json(value) is None else value
+
+
+def _print_outputs(job: JobSnapshot) -> None:
+    for event, values in job.outputs.items():
+        for value in values:
+            text = value if isinstance(value, str) else _as_json(value) or summarize(value).text
+            print(_printable(str(text), sys.stdout.encoding))
+        hidden = job.output_counts.get(event, 0) - len(values)
+        if hidden > 0:
+            print(f"penstock: {hidden:,} earlier values of {event} weren't kept", file=sys.stderr)
+
+
+def _printable(text: str, encoding: str | None) -> str:
+    """The text with what the terminal can't show written as escapes."""
+    encoding = encoding or "utf-8"
+    return text.encode(encoding, "backslashreplace").decode(encoding)
+
+
+def _explain(job: JobSnapshot, code: int, options: argparse.Namespace) -> None:
+    match job.status:
+        case JobStatus.COMPLETED:
+            return
+        case JobStatus.FAILED if job.error:
+            print(job.error.traceback.rstrip(), file=sys.stderr)
+            print(f"penstock: failed in {job.error}", file=sys.stderr)
+        case _ if code == TIMED_OUT:
+            print(f"penstock: timed out after {options.timeout:g} s", file=sys.stderr)
+        case _:
+            print(f"penstock: {job.status.value.lower()}", file=sys.stderr)
+
+
+def _workers(text: str) -> int:
+    if not text.isdecimal() or not 1 <= int(text) <= 1000:
+        raise argparse.ArgumentTypeError(f"expected a number from 1 to 1000, got {text!r}")
+    return int(text)
+
+
+def _seconds(text: str) -> float:
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = -1.0
+    if not 0 < seconds < float("inf"):
+        raise argparse.ArgumentTypeError(f"expected a number of seconds above 0, got {text!r}")
+    return seconds
