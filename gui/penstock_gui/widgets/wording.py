@@ -11,7 +11,7 @@ def duration(seconds: float) -> str:
     """``2 ms``, ``1.4 s``, ``3 min 05 s``, ``2 h 07 min``."""
     if seconds < 0.9995:
         return f"{max(0, round(seconds * 1000))} ms"
-    if seconds < 99.95:
+    if seconds < 59.95:
         return f"{seconds:.1f} s"
     minutes, rest = divmod(round(seconds), 60)
     if minutes < 60:

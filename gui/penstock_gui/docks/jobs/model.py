@@ -1,0 +1,118 @@
+"""The table of jobs, newest on top."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from PySide6.QtCore import QAbstractTableModel, QModelIndex, QObject, QPersistentModelIndex, Qt
+
+from penstock.observe import JobView
+from penstock_gui.docks.jobs.line import JobLine, job_line
+from penstock_gui.widgets import BAR_ROLE, CHIP_ROLE, COLOR_ROLE, HELD_ROLE, STRONG_ROLE
+
+HEADERS = ("Job", "State", "Progress", "Started", "Duration")
+JOB, STATE, PROGRESS, STARTED, DURATION = range(5)
+_RIGHT = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
+_LEFT = Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter
+_Index = QModelIndex | QPersistentModelIndex
+_NO_PARENT = QModelIndex()
+
+
+class JobsModel(QAbstractTableModel):
+    """Rows of jobs; each row is one `JobLine`, recomputed only when told to."""
+
+    def __init__(self, views: Mapping[str, JobView], parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._views = views
+        self._lines: list[JobLine] = []
+
+    def update(self, job_ids: Iterable[str], now: float) -> None:
+        """Show the present state of these jobs; unknown ones become new rows on top."""
+        rows = {line.job_id: row for row, line in enumerate(self._lines)}
+        fresh = []
+        for job_id in job_ids:
+            view = self._views.get(job_id)
+            if view is None:
+                continue
+            line = job_line(view, now)
+            row = rows.get(job_id)
+            if row is None:
+                fresh.append(line)
+            elif self._lines[row] != line:
+                self._lines[row] = line
+                self.dataChanged.emit(self.index(row, 0), self.index(row, DURATION))
+        if fresh:
+            self.beginInsertRows(_NO_PARENT, 0, len(fresh) - 1)
+            self._lines[:0] = reversed(fresh)
+            self.endInsertRows()
+
+    def line(self, row: int) -> JobLine | None:
+        """The job of a row, None beyond the table."""
+        return self._lines[row] if 0 <= row < len(self._lines) else None
+
+    def row(self, job_id: str | None) -> int:
+        """The row of a job, -1 when it isn't shown."""
+        return next((r for r, line in enumerate(self._lines) if line.job_id == job_id), -1)
+
+    def live(self) -> list[str]:
+        """The jobs that haven't ended."""
+        return [line.job_id for line in self._lines if line.is_live]
+
+    def rowCount(self, parent: _Index = _NO_PARENT) -> int:
+        return 0 if parent.isValid() else len(self._lines)
+
+    def columnCount(self, parent: _Index = _NO_PARENT) -> int:
+        return 0 if parent.isValid() else len(HEADERS)
+
+    def headerData(
+        self, section: int, orientation: Qt.Orientation, role: int = Qt.ItemDataRole.DisplayRole
+    ) -> Any:
+        if orientation != Qt.Orientation.Horizontal:
+            return None
+        if role == Qt.ItemDataRole.TextAlignmentRole:
+            return _RIGHT if section >= STARTED else _LEFT
+        return HEADERS[section] if role == Qt.ItemDataRole.DisplayRole else None
+
+    def data(self, index: _Index, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
+        line = self.line(index.row())
+        if line is None:
+            return None
+        column = index.column()
+        match role:
+            case Qt.ItemDataRole.DisplayRole:
+                return _text(line, column)
+            case Qt.ItemDataRole.ToolTipRole:
+                return _tooltip(line, column)
+            case Qt.ItemDataRole.TextAlignmentRole:
+                return _RIGHT if column >= STARTED else _LEFT
+            case _:
+                return _painted(line, column, role)
+
+
+def _text(line: JobLine, column: int) -> str:
+    return (line.name, line.state, line.progress, line.started, line.duration)[column]
+
+
+def _tooltip(line: JobLine, column: int) -> str:
+    return line.why if column == PROGRESS else f"job {line.job_id} {line.state}"
+
+
+def _color(line: JobLine, column: int) -> str:
+    if column == PROGRESS and line.error:
+        return "state.failed"
+    return "text" if line.is_live and column in (JOB, DURATION) else "text.2"
+
+
+def _painted(line: JobLine, column: int, role: int) -> Any:
+    if role == COLOR_ROLE:
+        return _color(line, column)
+    if role == STRONG_ROLE:
+        return column == JOB and line.is_live
+    if role == HELD_ROLE:
+        return line.is_held
+    if role == CHIP_ROLE and column == STATE:
+        return line.status
+    if role == BAR_ROLE and column == PROGRESS:
+        return line.bar
+    return None

@@ -1,0 +1,200 @@
+"""The log dock: lines, their filter, and the details of the chosen one."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+from PySide6.QtCore import QModelIndex, QPersistentModelIndex, QPoint, QSize, Qt, QTimer, Signal
+from PySide6.QtWidgets import (
+    QHBoxLayout,
+    QSplitter,
+    QStackedWidget,
+    QToolButton,
+    QVBoxLayout,
+    QWidget,
+)
+
+from penstock_gui.docks.log.details import DetailsPane
+from penstock_gui.docks.log.entry import LogEntry, log_entry
+from penstock_gui.docks.log.model import LIMIT, LogModel
+from penstock_gui.session import Session
+from penstock_gui.theme import Theme
+from penstock_gui.widgets import EmptyState, PlainLabel, RowTable, SearchLine
+from penstock_gui.widgets.wording import plural
+
+BATCH_MS = 50
+_FILLS = "Starts, holds, ends and failures of jobs are listed here while they run."
+_MATCHES = "Another filter, or all kinds of lines, may show more."
+_WIDTHS = (108, 112, None)
+
+
+class LogPanel(QWidget):
+    """Collects what is told and shows it in batches, so that a flood costs few repaints.
+
+    Clicking a line shows its job and centres its routine. New lines come on top; the view goes
+    along only while it shows the top, else the lines in view stay where they are.
+
+    Signals:
+        summary_changed(text): the number of failures, for the dock's header
+    """
+
+    summary_changed = Signal(str)
+
+    def __init__(
+        self,
+        session: Session,
+        theme: Theme,
+        clock: Callable[[], float] = time.time,
+        limit: int = LIMIT,
+    ) -> None:
+        super().__init__()
+        self._session = session
+        self._theme = theme
+        self._clock = clock
+        self._pending: list[LogEntry] = []
+        self.model = LogModel(self, limit)
+        self._timer = QTimer(self)
+        self._timer.setSingleShot(True)
+        self._timer.setInterval(BATCH_MS)
+        self._build()
+        self._connect()
+        self._say_counts()
+        self._dress()
+
+    @property
+    def summary(self) -> str:
+        """The number of failures since the log was cleared, "" when there are none."""
+        return f"{self.model.failures:,}" if self.model.failures else ""
+
+    def flush(self) -> None:
+        """Show what was collected."""
+        entries, self._pending = self._pending, []
+        if not entries:
+            return
+        bar = self.table.verticalScrollBar()
+        at_top = bar.value() == bar.minimum()
+        top = QPersistentModelIndex(self.table.indexAt(QPoint(0, 0)))
+        above = self.table.rowViewportPosition(top.row()) if top.isValid() else 0
+        self.model.append(entries)
+        if not at_top and top.isValid():
+            bar.setValue(top.row() * self._theme.px("size.row") - above)
+        self._say_counts()
+
+    def _build(self) -> None:
+        self.search = SearchLine(self._theme, "Filter log")
+        self.count = PlainLabel(self._theme, color="state.failed", font="body.strong")
+        self.dropped = PlainLabel(self._theme, color="text.3")
+        self.only_failures = self._button("funnel", "Show failures only")
+        self.only_failures.setCheckable(True)
+        self.clear_button = self._button("trash", "Clear the log")
+        self.table = RowTable(self._theme)
+        self.table.setModel(self.model)
+        self.table.setAccessibleName("Log")
+        self.table.set_columns(_WIDTHS)
+        self.details = DetailsPane(self._theme)
+        self._stack = QStackedWidget()
+        self._stack.addWidget(self._nothing("No events yet", _FILLS))
+        self._stack.addWidget(self._nothing("No line matches", _MATCHES))
+        self._stack.addWidget(self.table)
+        split = QSplitter(Qt.Orientation.Vertical)
+        split.setChildrenCollapsible(False)
+        split.addWidget(self._stack)
+        split.addWidget(self.details)
+        split.setStretchFactor(0, 3)
+        split.setStretchFactor(1, 2)
+        rows = QVBoxLayout(self)
+        rows.setContentsMargins(0, 0, 0, 0)
+        rows.setSpacing(0)
+        rows.addWidget(self._strip())
+        rows.addWidget(split)
+
+    def _nothing(self, title: str, why: str) -> QWidget:
+        return EmptyState(self._theme, "scroll-text", title, why, None)
+
+    def _button(self, icon: str, tip: str) -> QToolButton:
+        button = QToolButton()
+        button.setObjectName("flat")
+        button.setIconSize(QSize(14, 14))
+        button.setToolTip(tip)
+        button.setAccessibleName(tip)
+        button.setProperty("glyph", icon)
+        return button
+
+    def _strip(self) -> QWidget:
+        strip = QWidget()
+        strip.setObjectName("panel")
+        strip.setFixedHeight(self._theme.px("size.tabs"))
+        row = QHBoxLayout(strip)
+        row.setContentsMargins(8, 0, 8, 0)
+        row.setSpacing(8)
+        self.search.setMaximumWidth(220)
+        row.addWidget(self.search, 1)
+        row.addStretch(1)
+        row.addWidget(self.dropped)
+        row.addWidget(self.count)
+        row.addWidget(self.only_failures)
+        row.addWidget(self.clear_button)
+        return strip
+
+    def _connect(self) -> None:
+        self._session.bridge.told.connect(self._on_bridge_told)
+        self._session.bridge.refused.connect(self._on_bridge_told)
+        self._timer.timeout.connect(self.flush)
+        self.search.textChanged.connect(self._filter)
+        self.only_failures.toggled.connect(self._filter)
+        self.clear_button.clicked.connect(self.clear)
+        self.table.clicked.connect(self._on_table_chosen)
+        self.table.activated.connect(self._on_table_chosen)
+        self.table.selectionModel().selectionChanged.connect(self._on_table_selection_changed)
+        self._theme.changed.connect(self._dress)
+
+    def _on_bridge_told(self, told: object) -> None:
+        entry = log_entry(told, self._clock())
+        if entry is None:
+            return
+        self._pending.append(entry)
+        if not self._timer.isActive():
+            self._timer.start()
+
+    def clear(self) -> None:
+        """Empty the log and its counts."""
+        self._pending.clear()
+        self.model.clear()
+        self.details.hide()
+        self._say_counts()
+
+    def _filter(self) -> None:
+        self.model.filter(self.search.text(), self.only_failures.isChecked())
+        self._say_counts()
+
+    def _say_counts(self) -> None:
+        model = self.model
+        self.count.setText(plural(model.failures, "failure"))
+        self.count.setVisible(bool(model.failures))
+        self.dropped.setText(f"{model.dropped:,} older dropped")
+        self.dropped.setVisible(bool(model.dropped))
+        self._stack.setCurrentIndex(2 if model.rowCount() else 1 if model.total else 0)
+        self.summary_changed.emit(self.summary)
+
+    def _on_table_selection_changed(self) -> None:
+        rows = self.table.selectionModel().selectedRows()
+        entry = self.model.entry(rows[0].row()) if rows else None
+        if entry is None:
+            self.details.hide()
+        else:
+            self.details.show_text(f"{entry.source}: {entry.message}", entry.details)
+
+    def _on_table_chosen(self, index: QModelIndex) -> None:
+        entry = self.model.entry(index.row())
+        if entry is None:
+            return
+        session = self._session
+        if entry.job_id in session.bridge.views and entry.job_id != session.job_id:
+            session.show_job(entry.job_id)
+        if entry.routine in session.document.ids():
+            session.select_routine(entry.routine, centre=True)
+
+    def _dress(self) -> None:
+        for button in (self.only_failures, self.clear_button):
+            button.setIcon(self._theme.icon(str(button.property("glyph")), size=14))

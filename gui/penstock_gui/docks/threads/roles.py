@@ -1,0 +1,49 @@
+"""What the roles and states of threads are called and which icon they have."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from penstock.host import ThreadInfo
+
+PREFIX = "penstock-"
+
+
+@dataclass(frozen=True, slots=True)
+class Role:
+    """``order`` sorts the table, ``work`` stands in the routine column of a thread without one."""
+
+    order: int
+    icon: str
+    work: str
+    meaning: str
+
+
+ROLES = {
+    "worker": Role(0, "cpu", "", "runs routines"),
+    "loop": Role(1, "repeat", "event loop", "the event loop of one job"),
+    "steward": Role(2, "timer", "timers", "looks after what the jobs share"),
+    "host": Role(3, "plug", "commands", "takes this window's commands to the engine"),
+    "window": Role(4, "table-2", "this window", "draws this window and answers you"),
+    "foreign": Role(5, "circle-off", "foreign", "not started by Penstock"),
+}
+_UNKNOWN = ROLES["foreign"]
+_DIGITS = re.compile(r"(\d+)")
+
+
+def role_of(info: ThreadInfo) -> Role:
+    """The role's row of `ROLES`; one nobody knows counts as foreign."""
+    return ROLES.get(info.role, _UNKNOWN)
+
+
+def short_name(info: ThreadInfo) -> str:
+    """The thread's name without our prefix."""
+    return info.name.removeprefix(PREFIX)
+
+
+def place_of(info: ThreadInfo) -> tuple[int, list[tuple[int, str]], int]:
+    """Sorts by role, then by name with numbers in their order."""
+    parts = _DIGITS.split(info.name)
+    natural = [(int(part), "") if part.isdecimal() else (-1, part) for part in parts]
+    return role_of(info).order, natural, info.ident

@@ -1,0 +1,247 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from PySide6.QtCore import Qt
+from PySide6.QtGui import QAction
+from PySide6.QtWidgets import QPushButton
+from pytestqt.qtbot import QtBot
+
+from helpers.scripted import ScriptedClient, routine_count, slot_count
+from penstock.observe import FailureSummary, JobProgress, JobStarted, JobView, RoutineCount
+from penstock_gui.assets import resource
+from penstock_gui.bridge import EngineBridge
+from penstock_gui.docks.jobs import JobsPanel
+from penstock_gui.docks.jobs.line import job_line
+from penstock_gui.docks.jobs.model import DURATION, JOB, PROGRESS, STATE
+from penstock_gui.document import FlowDocument
+from penstock_gui.session import Session
+from penstock_gui.theme import Theme
+from penstock_gui.widgets import BAR_ROLE, CHIP_ROLE, HELD_ROLE
+
+START = 1_700_000_000.0
+
+
+@pytest.fixture
+def client() -> ScriptedClient:
+    return ScriptedClient()
+
+
+@pytest.fixture
+def session(qtbot: QtBot, client: ScriptedClient) -> Iterator[Session]:
+    document = FlowDocument()
+    document.load(resource("examples", "code_census", "code_census.flow.json"))
+    bridge = EngineBridge(client, interval_ms=10_000)
+    made = Session(document, client, bridge)
+    yield made
+    bridge.stop()
+
+
+@pytest.fixture
+def panel(qtbot: QtBot, session: Session) -> JobsPanel:
+    made = JobsPanel(session, Theme("dark"), clock=lambda: START + 75.01)
+    qtbot.addWidget(made)
+    made.resize(500, 300)
+    made.show()
+    return made
+
+
+def cell(
+    panel: JobsPanel, row: int, column: int, role: int = Qt.ItemDataRole.DisplayRole
+) -> object:
+    return panel.model.index(row, column).data(role)
+
+
+def view_of(routines: dict[str, RoutineCount], status: str = "RUNNING") -> JobView:
+    view = JobView("1")
+    view.apply(JobStarted(1, "1", START, "flow", tuple(routines)))
+    view.apply(JobProgress(2, "1", START + 1, status, 0, routines))
+    return view
+
+
+def test_no_percentage_is_claimed_while_a_source_still_emits() -> None:
+    source = routine_count("running", running=1)
+    worker = routine_count(slots={"path": slot_count(40, posted=100, consumed=60)})
+
+    line = job_line(view_of({"find": source, "read": worker}), START + 2)
+
+    assert (line.bar, line.progress) == (None, "60 msgs")
+    assert "No percentage" in line.why
+
+
+def test_the_share_is_shown_once_the_sources_have_ended() -> None:
+    source = routine_count(activations=1)
+    worker = routine_count(slots={"path": slot_count(40, posted=100, consumed=60)})
+
+    line = job_line(view_of({"find": source, "read": worker}), START + 2)
+
+    assert (line.bar, line.progress) == (0.6, "60%")
+    assert "60 messages done of 100" in line.why
+
+
+def test_a_job_that_goes_on_counts_its_duration_by_the_clock() -> None:
+    view = view_of({"read": routine_count()})
+
+    assert job_line(view, START + 8.4).duration == "8.4 s"
+
+
+def test_new_jobs_come_on_top(panel: JobsPanel, session: Session, client: ScriptedClient) -> None:
+    for job_id in ("1", "2", "3"):
+        client.tell_started(job_id, "census", ["read"])
+    session.bridge.tick()
+
+    assert [cell(panel, row, JOB) for row in range(3)] == ["#3 census", "#2 census", "#1 census"]
+
+
+def test_jobs_that_ran_before_the_dock_was_made_are_listed(
+    qtbot: QtBot, session: Session, client: ScriptedClient
+) -> None:
+    client.tell_started("1", "census", ["read"])
+    session.bridge.tick()
+
+    panel = JobsPanel(session, Theme("dark"))
+    qtbot.addWidget(panel)
+
+    assert cell(panel, 0, JOB) == "#1 census"
+
+
+def test_choosing_a_row_shows_that_job(
+    qtbot: QtBot, panel: JobsPanel, session: Session, client: ScriptedClient
+) -> None:
+    client.tell_started("1", "census", ["read"])
+    client.tell_started("2", "census", ["read"])
+    session.bridge.tick()
+    middle = panel.table.visualRect(panel.model.index(1, JOB)).center()
+
+    qtbot.mouseClick(panel.table.viewport(), Qt.MouseButton.LeftButton, pos=middle)
+
+    assert session.job_id == "1"
+
+
+def test_the_row_follows_the_job_that_is_shown(
+    panel: JobsPanel, session: Session, client: ScriptedClient
+) -> None:
+    client.tell_started("1", "census", ["read"])
+    client.tell_started("2", "census", ["read"])
+    session.bridge.tick()
+
+    session.show_job("1")
+    chosen = [index.row() for index in panel.table.selectionModel().selectedRows()]
+    session.show_job(None)
+
+    assert chosen == [1]
+    assert not panel.table.selectionModel().hasSelection()
+
+
+def test_a_job_started_here_becomes_the_chosen_row(
+    panel: JobsPanel, session: Session, client: ScriptedClient
+) -> None:
+    session.trusted = lambda folder: True
+    session.run()
+    client.tell_started("1", "code_census")
+    session.bridge.tick()
+
+    assert [index.row() for index in panel.table.selectionModel().selectedRows()] == [0]
+    assert panel.stop_action.isEnabled()
+
+
+def test_the_buttons_act_on_the_chosen_job(
+    panel: JobsPanel, session: Session, client: ScriptedClient
+) -> None:
+    client.tell_started("1", "census", ["read"])
+    client.tell_started("2", "census", ["read"])
+    session.bridge.tick()
+    session.show_job("1")
+
+    panel.pause_action.trigger()
+    client.tell_held("1", "read")
+    session.bridge.tick()
+    panel.resume_action.trigger()
+    panel.stop_action.trigger()
+
+    asked = [(call.method, call.arguments) for call in client.calls]
+    assert asked == [("pause", ("1",)), ("resume", ("1",)), ("cancel", ("1",))]
+
+
+def test_an_impossible_action_says_why(
+    panel: JobsPanel, session: Session, client: ScriptedClient
+) -> None:
+    assert panel.pause_action.toolTip() == "Choose a job first"
+
+    client.tell_started("1", "census", ["read"])
+    session.bridge.tick()
+    session.show_job("1")
+    assert not panel.resume_action.isEnabled()
+    assert panel.resume_action.toolTip() == "The job isn't paused"
+
+    client.tell_ended("1")
+    session.bridge.tick()
+    assert not panel.stop_action.isEnabled()
+    assert panel.stop_action.toolTip() == "The job has ended"
+
+
+def test_a_held_job_has_an_amber_row_and_the_number_still_running(
+    panel: JobsPanel, session: Session, client: ScriptedClient
+) -> None:
+    client.tell_started("1", "census", ["read"])
+    client.tell_held("1", "read", running=["read", "parse"])
+    session.bridge.tick()
+
+    assert cell(panel, 0, JOB, HELD_ROLE) is True
+    assert cell(panel, 0, STATE, CHIP_ROLE) == "PAUSING"
+    assert cell(panel, 0, STATE) == "pausing · 2"
+
+
+def test_a_failed_job_shows_its_error_as_one_plain_line(
+    panel: JobsPanel, session: Session, client: ScriptedClient
+) -> None:
+    client.tell_started("1", "census", ["read"])
+    client.tell_ended("1", "FAILED", FailureSummary("read", "OSError", "no\nroom <b>", ""))
+    session.bridge.tick()
+
+    assert cell(panel, 0, PROGRESS) == "OSError: no room <b>"
+    assert cell(panel, 0, PROGRESS, BAR_ROLE) is None
+    assert cell(panel, 0, STATE) == "failed"
+
+
+def test_progress_is_brought_up_to_date_a_few_times_a_second(
+    qtbot: QtBot, panel: JobsPanel, session: Session, client: ScriptedClient
+) -> None:
+    client.tell_started("1", "census", ["read"])
+    session.bridge.tick()
+    changes: list[object] = []
+    panel.model.dataChanged.connect(lambda *_: changes.append(1))
+
+    for number in range(50):
+        slots = {"path": slot_count(posted=100, consumed=number)}
+        client.tell_progress("1", {"read": routine_count(slots=slots)})
+        session.bridge.tick()
+    qtbot.waitUntil(lambda: cell(panel, 0, PROGRESS) == "49 msgs", timeout=1000)
+
+    assert len(changes) <= 3
+    assert cell(panel, 0, DURATION) == "1 min 15 s"
+
+
+def test_an_empty_dock_offers_to_run(qtbot: QtBot, session: Session) -> None:
+    run = QAction("Run")
+    asked: list[object] = []
+    run.triggered.connect(lambda: asked.append(1))
+    panel = JobsPanel(session, Theme("dark"), run)
+    qtbot.addWidget(panel)
+    panel.show()
+
+    button = next(b for b in panel.findChildren(QPushButton) if b.isVisible())
+    qtbot.mouseClick(button, Qt.MouseButton.LeftButton)
+
+    assert len(asked) == 1
+
+
+def test_nothing_is_refreshed_while_hidden(
+    panel: JobsPanel, session: Session, client: ScriptedClient
+) -> None:
+    panel.hide()
+
+    assert not panel.is_refreshing
+    panel.show()
+    assert panel.is_refreshing
