@@ -1,4 +1,4 @@
-"""Guards for every test: no thread and no unexpected log outlives it, nobody's settings are read."""
+"""Guards for every test: no thread and no unexpected log outlives it, no settings are touched."""
 
 from __future__ import annotations
 

@@ -15,11 +15,29 @@ import penstock
 ROOT = Path(__file__).parents[2]
 LINT_IMPORTS = Path(sys.executable).with_name("lint-imports")
 
-FRONT_DOOR = """
-    Flow Routine Slot Event Runtime JobState JobStatus Failure AllSlots Stop Continue Instrument
-    Debugger PenstockError EmitOutsideActivation Cancelled SlotFull UnknownPort InvalidValue
-    JobEnded FlowFileError
-""".split()
+FRONT_DOOR = [
+    "Flow",
+    "Routine",
+    "Slot",
+    "Event",
+    "Runtime",
+    "JobState",
+    "JobStatus",
+    "Failure",
+    "AllSlots",
+    "Stop",
+    "Continue",
+    "Instrument",
+    "Debugger",
+    "PenstockError",
+    "EmitOutsideActivation",
+    "Cancelled",
+    "SlotFull",
+    "UnknownPort",
+    "InvalidValue",
+    "JobEnded",
+    "FlowFileError",
+]
 
 BREACHES = {
     "no-qt": ("engine/penstock/flow/breach.py", "def f():\n    import PySide6.QtCore\n"),
