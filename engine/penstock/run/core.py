@@ -1,0 +1,607 @@
+"""Every decision of one job: routing, activation, capacity, failures, holds, completion.
+
+Pure: no thread, no clock, no I/O. Messages go in through `handle`; what is to be done comes out
+in `Instructions`. The executor holds the job's guard and lock around both. What workers touch
+meanwhile (`grant`, `pending`, `reports`, `mark`, `stop`) is described in `slices`.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from itertools import count
+from typing import Any
+
+from penstock.flow import Failure
+from penstock.run.failures import Decision, decide, failure_of
+from penstock.run.hold import Hold, ReadyActivation
+from penstock.run.instructions import Instructions, Wants
+from penstock.run.matching import InOrder, KeyedQueues
+from penstock.run.messages import Cancel, Message, Pause, Posted, Resume, SetStops, Start, Step
+from penstock.run.routing import Plan
+from penstock.run.slices import (
+    SLICE,
+    UNLIMITED,
+    Emitter,
+    Entry,
+    Report,
+    RoutineRun,
+    SlotQueue,
+    Suspended,
+    Token,
+)
+from penstock.run.state import JobStatus, moved
+from penstock.run.telling import Teller
+
+KEPT_OUTPUTS = 1000
+
+
+class JobCore:
+    """The state of one job and all that may change it. One caller at a time.
+
+    `announce` is called by workers when a routine has news; `generations` numbers the holds of
+    a runtime.
+    """
+
+    def __init__(
+        self,
+        job_id: str,
+        plan: Plan,
+        workers: int,
+        announce: Callable[[RoutineRun], None],
+        wants: Wants,
+        generations: Iterator[int] | None = None,
+    ) -> None:
+        self.job_id = job_id
+        self.plan = plan
+        self.status = JobStatus.PENDING
+        self.error: Failure | None = None
+        self.dead_letters: list[Failure] = []
+        self.hold: Hold | None = None
+        self.started_at: float | None = None
+        self.finished_at: float | None = None
+        self.out = Instructions()
+        self.tell = Teller(job_id, wants, self.out.events)
+        self.runs = [
+            RoutineRun(row, i, job_id, workers, announce) for i, row in enumerate(plan.routines)
+        ]
+        self.by_id = {run.id: run for run in self.runs}
+        self._generations = generations if generations is not None else count(1)
+        self._hold_ids = count(1)
+        self._number = 0
+        self._tokens = 0
+        self._parked = 0
+        self._step_token: Token | None = None
+        self._told_next: tuple[str, int] | None = None
+        self._finishing = iter(plan.finish_order)
+        self._link()
+
+    def _link(self) -> None:
+        """Point every emitter at the slots its event goes to."""
+        for run, row in zip(self.runs, self.plan.routines, strict=True):
+            for emitter, targets in zip(run.emitters, row.targets, strict=True):
+                emitter.targets = tuple(self.runs[i].slots[k] for i, k in targets)
+                if targets:
+                    emitter.soft = min(slot.capacity for slot in emitter.targets)
+                elif emitter.name != "failed":
+                    emitter.outputs = deque(maxlen=KEPT_OUTPUTS)
+            if len(run.slots) > 1:
+                many = len(run.slots)
+                run.sets = KeyedQueues(many, row.key) if row.key else InOrder(many)
+
+    # ---- what comes in
+
+    def handle(self, message: Message | RoutineRun, now: float) -> None:
+        """Take one message (or the news of one routine) at wall-clock time `now`."""
+        self.tell.now = max(self.tell.now, now)
+        if isinstance(message, RoutineRun):
+            self._news(message)
+        elif not self.status.is_final:
+            _HANDLERS[type(message)](self, message)
+
+    def settle(self) -> None:
+        """Called when nothing more has come in: a pause may be complete, the job at its end."""
+        if self.status.is_final or self.status is JobStatus.PENDING:
+            return
+        if self.status is JobStatus.PAUSING and not self.running():
+            self._move(JobStatus.PAUSED)
+        if not self._tokens and not self._parked and not self._anything_ready():
+            if not self._start_next_finish():
+                self._end(JobStatus.COMPLETED, None)
+                return
+        self._tell_new_next()
+
+    def running(self) -> int:
+        """How many bodies run now."""
+        return sum(token.mark is not None for run in self.runs for token in tuple(run.tokens))
+
+    def ready(self) -> tuple[ReadyActivation, ...]:
+        """All activations that could start, oldest first."""
+        found = [
+            ReadyActivation(run.id, item[0])
+            for run in self.runs
+            for item in (*run.suspended, *run.ready, *run.continued, *run.grant)
+        ]
+        return tuple(sorted(found, key=lambda activation: activation.number))
+
+    # ---- messages
+
+    def _start(self, message: Start) -> None:
+        self.started_at = self.tell.now
+        self._move(JobStatus.RUNNING)
+        self.tell.started(self.plan.flow, self.by_id)
+        if message.hold_generation is not None:
+            self._close_gates()
+            self.hold = Hold(next(self._hold_ids), message.hold_generation, "pause")
+        for ref, value in message.params:
+            routine, _, name = ref.partition(".")
+            slot = next(s for s in self.by_id[routine].slots if s.name == name)
+            self._arrive(slot, [(self._next_number(), value)], None)
+        for run in self.runs:
+            if run.plan.is_source:
+                run.ready.append((self._next_number(), None))
+        if self.hold is not None:
+            self._move(JobStatus.PAUSED)
+            self._tell_held()
+        for run in self.runs:
+            self._pump(run)
+
+    def _posted(self, message: Posted) -> None:
+        message.slot.reserved -= 1
+        self._arrive(message.slot, [(self._next_number(), message.value)], None)
+
+    def _pause(self, message: Pause) -> None:
+        hold = self.hold
+        if hold is None or self._step_token is not None:
+            self._step_token = None
+            self._hold("pause", message.generation)
+        else:
+            self.hold = Hold(hold.id, message.generation, hold.why, hold.at, hold.stops)
+
+    def _resume(self, message: Resume) -> None:
+        hold = self.hold
+        if hold is None or hold.generation > message.generation:
+            return
+        if message.held_id not in (None, hold.id):
+            return
+        place = self._next_run()
+        if hold.at and (held := self.by_id[hold.at]).ready:
+            held.passed = held.ready[0][0]
+        self.hold = None
+        self._step_token = None
+        if self.status is not JobStatus.RUNNING:
+            self._move(JobStatus.RUNNING)
+        self.tell.resumed(hold, False, place.id if place else "")
+        for run in self.runs:
+            self._free(run)
+
+    def _step(self, message: Step) -> None:
+        hold = self.hold
+        if hold is None:
+            self.tell.step_ignored("the job isn't held")
+        elif self._step_token is not None:
+            self.tell.step_ignored(f"a step of {self._step_token.routine} is under way")
+        elif (run := self._step_target(message.activation)) is None:
+            self.tell.step_ignored("no activation is ready to start")
+        else:
+            self._let_one_go(run, hold)
+
+    def _step_target(self, activation: ReadyActivation | None) -> RoutineRun | None:
+        if activation is None:
+            return self._next_run()
+        wanted = (activation.routine, activation.number)
+        return next((r for r in self._steppable() if (r.id, _head(r)) == wanted), None)
+
+    def _let_one_go(self, run: RoutineRun, hold: Hold) -> None:
+        """Step over: grant one activation (or the next piece of a generator) and nothing else."""
+        if run.suspended and (not run.ready or run.suspended[0].number < run.ready[0][0]):
+            run.continued.append(run.suspended.popleft())
+        else:
+            run.grant.append(run.ready.popleft())
+        self._move(JobStatus.RUNNING)
+        self.tell.resumed(hold, True, run.id)
+        run.stop = False
+        self._step_token = self._issue(run, 1)
+
+    def _cancel(self, _message: Cancel) -> None:
+        self._end(JobStatus.CANCELLED, None)
+
+    def _set_stops(self, message: SetStops) -> None:
+        for run in self.runs:
+            run.stops = message.stops.get(run.id, ())
+            if run.stops:
+                run.open = False
+                self._recall(run)
+        if self.status is JobStatus.RUNNING and self.hold is None:
+            for run in self.runs:
+                self._free(run)
+
+    # ---- news of a routine: reports of slices, and what they emitted
+
+    def _news(self, run: RoutineRun) -> None:
+        """Clear, then take: a late emit announces itself again, and the emissions of every
+        report taken here are already in `pending`.
+        """
+        run.dirty = False
+        reports = [run.reports.popleft() for _ in range(len(run.reports))]
+        self.tell.activations(run)
+        if self.status.is_final:
+            return
+        for emitter in run.emitters:
+            emitter.room = 0
+            pending = emitter.pending
+            if waiting := len(pending):
+                self._route(emitter, [pending.popleft() for _ in range(waiting)])
+        if reports:
+            self._reported(run, reports)
+        elif run.stop and self.hold is None and not run.parked_out:
+            self._free(run)
+
+    def _route(self, emitter: Emitter, values: list[Any]) -> None:
+        """Number the values of one event and hand them to every slot it goes to."""
+        messages = list(enumerate(values, self._number + 1))
+        self._number += len(values)
+        emitter.emitted += len(values)
+        self.tell.value(emitter, messages[-1])
+        if not emitter.targets:
+            if emitter.outputs is not None:
+                emitter.outputs.extend(values)
+            return
+        soft = UNLIMITED
+        for slot in emitter.targets:
+            self._arrive(slot, messages, emitter)
+            if self.status.is_final:
+                return
+            soft = min(soft, slot.free())
+        emitter.soft = max(0, soft)
+
+    def _arrive(self, slot: SlotQueue, messages: list[Entry], emitter: Emitter | None) -> None:
+        """Messages reach a slot: into the grant at once if its routine is open, else queued;
+        what doesn't fit waits at its connection.
+        """
+        run = slot.run
+        free = slot.free()
+        slot.posted += len(messages)
+        self.tell.queued(slot, messages, emitter, free)
+        if emitter is None:
+            self.tell.value(slot, messages[-1])
+        if run.open and len(messages) <= free:
+            run.grant.extend(messages)
+            slot.high_water = max(slot.high_water, len(run.grant))
+            if len(run.tokens) < run.limit:
+                self._issue_for_grant(run)
+            return
+        if emitter is not None and len(messages) > free:
+            fits = max(0, free)
+            self._park(slot, messages[fits:], emitter)
+            messages = messages[:fits]
+        if messages and self._enqueue(slot, messages):
+            self._pump(run)
+
+    def _park(self, slot: SlotQueue, messages: Sequence[Entry], emitter: Emitter) -> None:
+        """Messages wait at their connection; their producer isn't activated until they fit."""
+        producer = emitter.run
+        if producer is None:
+            return
+        if slot.parked is None:
+            slot.parked = deque()
+        slot.parked.extend((message, emitter) for message in messages)
+        self._parked += len(messages)
+        producer.parked_out += len(messages)
+        producer.stop = True
+        producer.open = False
+        self._recall(producer)
+
+    def _enqueue(self, slot: SlotQueue, messages: Sequence[Entry]) -> bool:
+        """Put messages that fit into the slot; False when that ended the job."""
+        run = slot.run
+        if run.sets is None:
+            run.ready.extend(messages)
+        else:
+            for message in messages:
+                if not self._form(slot, run.sets, message):
+                    return False
+        slot.high_water = max(slot.high_water, slot.depth())
+        return True
+
+    def _form(self, slot: SlotQueue, sets: KeyedQueues | InOrder, message: Entry) -> bool:
+        try:
+            complete = sets.add(slot.index, message)
+        except BaseException as error:  # noqa: BLE001 -- border to user code: a key function
+            failure = failure_of(slot.run.id, {slot.name: message[1]}, error)
+            slot.dead += 1
+            self.tell.failed(failure, "stop")
+            self._end(JobStatus.FAILED, failure)
+            return False
+        if complete is not None:
+            slot.run.ready.append((max(m[0] for m in complete), complete))
+        return True
+
+    def _reported(self, run: RoutineRun, reports: list[Report]) -> None:
+        """Take what became of slices, then let the routine and those behind it go on."""
+        stepped = any(report.token is self._step_token for report in reports)
+        for report in reports:
+            self._take_report(run, report)
+            if self.status.is_final:
+                return
+        for slot in run.slots:
+            self._make_room(slot)
+        if stepped and self.hold is not None:
+            self._step_token = None
+            self._hold("step", self.hold.generation)
+        elif self.hold is not None or run.parked_out:
+            self._recall(run)
+        else:
+            self._free(run)
+
+    def _take_report(self, run: RoutineRun, report: Report) -> None:
+        token = report.token
+        run.tokens.discard(token)
+        run.spare_tokens.append(token)
+        self._tokens -= 1
+        run.activations += report.done
+        run.seconds += report.seconds
+        if not run.finishing:
+            for slot in run.slots:
+                slot.consumed += report.done
+        self.tell.slice_ended(run, report)
+        if report.returned is not None:
+            self._give_back(run, report.returned)
+            return
+        if report.suspended is not None:
+            run.suspended.append(report.suspended._replace(number=self._next_number()))
+        elif report.failed is not None:
+            self._fail(run, *report.failed)
+        if report.done or report.failed is not None:
+            run.finishing = False
+
+    def _give_back(self, run: RoutineRun, item: Entry | Suspended) -> None:
+        """What a worker popped and didn't begin goes back to its place, by number."""
+        self._recall(run)
+        if isinstance(item, Suspended):
+            run.suspended.appendleft(item)
+        else:
+            run.ready = deque(sorted([item, *run.ready], key=_number))
+
+    # ---- failing
+
+    def _fail(self, run: RoutineRun, entry: Entry, failure: Failure) -> None:
+        run.activations += 1
+        run.failures += 1
+        emitter = run.emitters[-1]
+        decision = decide(run.plan.on_error, bool(emitter.targets))
+        delivered = decision is Decision.DELIVER
+        if not run.finishing:
+            for slot in run.slots:
+                slot.consumed += delivered
+                slot.dead += not delivered
+        self.tell.failed(failure, decision.value)
+        if delivered:
+            self._route(emitter, [failure])
+        elif decision is Decision.CONTINUE:
+            self.dead_letters.append(failure)
+        else:
+            self._end(JobStatus.FAILED, failure)
+
+    # ---- granting
+
+    def _pump(self, run: RoutineRun) -> None:
+        """Grant what is ready, if anything may be granted now."""
+        if self.hold is not None or run.parked_out or self.status is not JobStatus.RUNNING:
+            run.open = False
+            return
+        if run.suspended:
+            run.continued.extend(run.suspended)
+            run.suspended.clear()
+        if run.stops:
+            self._pump_one(run)
+        elif run.ready:
+            run.grant.extend(run.ready)
+            run.ready.clear()
+        run.open = run.single and not run.stops and self.hold is None
+        self._issue_for_grant(run)
+
+    def _pump_one(self, run: RoutineRun) -> None:
+        """With a breakpoint before it: grant what has passed, hold the job at the next."""
+        if not run.ready or len(run.tokens) >= run.limit or run.grant:
+            return
+        if run.ready[0][0] != run.passed:
+            self._hold("breakpoint", next(self._generations), run)
+            return
+        run.passed = None
+        run.grant.append(run.ready.popleft())
+        self._issue_for_grant(run)
+        self._pump_one(run)
+
+    def _free(self, run: RoutineRun) -> None:
+        """Let a routine go on, unless what it emitted still waits or the job is held."""
+        if not run.parked_out and self.hold is None:
+            run.stop = False
+        self._pump(run)
+
+    def _issue_for_grant(self, run: RoutineRun) -> None:
+        """As many tokens out as may run and have something to run."""
+        wanted = min(run.limit, len(run.grant) + len(run.continued)) - len(run.tokens)
+        for _ in range(wanted):
+            self._issue(run, SLICE)
+
+    def _issue(self, run: RoutineRun, limit: int) -> Token:
+        token = run.spare_tokens.pop() if run.spare_tokens else Token(run)
+        token.limit = limit
+        run.tokens.add(token)
+        self._tokens += 1
+        self.out.tokens.append(token)
+        return token
+
+    def _recall(self, run: RoutineRun) -> None:
+        """Take back what no worker has popped: each entry is either begun or ours again."""
+        while run.grant:
+            try:
+                run.ready.appendleft(run.grant.pop())
+            except IndexError:
+                break
+        while run.continued:
+            try:
+                run.suspended.appendleft(run.continued.pop())
+            except IndexError:
+                break
+
+    # ---- room
+
+    def _make_room(self, slot: SlotQueue) -> None:
+        """After messages were taken: first what waits at the connections, then waiting posts."""
+        if slot.parked:
+            self._unpark(slot)
+        for _ in range(min(slot.free(), len(slot.posters))):
+            self.out.wakes.append(slot.posters.popleft())
+
+    def _unpark(self, slot: SlotQueue) -> None:
+        parked = slot.parked
+        room = slot.capacity - slot.depth() - slot.reserved
+        released: list[RoutineRun] = []
+        fits: list[Entry] = []
+        while parked and len(fits) < room:
+            message, emitter = parked.popleft()
+            fits.append(message)
+            producer = self.runs[emitter.owner]
+            producer.parked_out -= 1
+            if not producer.parked_out:
+                released.append(producer)
+        self._parked -= len(fits)
+        if not parked:
+            slot.parked = None
+        if fits and self._enqueue(slot, fits):
+            self._pump(slot.run)
+            for producer in released:
+                self._release(producer)
+
+    def _release(self, producer: RoutineRun) -> None:
+        for emitter in producer.emitters:
+            if emitter.targets:
+                emitter.soft = max(0, min(slot.free() for slot in emitter.targets))
+        self._free(producer)
+
+    # ---- holding
+
+    def _close_gates(self) -> None:
+        """Stop and recall everything. A worker writes its token's mark before it reads `stop`,
+        so after this each activation either has begun, with a mark, or comes back.
+        """
+        for run in self.runs:
+            run.stop = True
+            run.open = False
+            for token in run.tokens:
+                token.limit = 0
+            self._recall(run)
+
+    def _hold(self, why: str, generation: int, at: RoutineRun | None = None) -> None:
+        self._close_gates()
+        place, stops = (at.id, at.stops) if at is not None else ("", ())
+        self.hold = Hold(next(self._hold_ids), generation, why, place, stops)
+        to = JobStatus.PAUSING if self.running() else JobStatus.PAUSED
+        if self.status is not to:
+            self._move(to)
+        self._tell_held()
+
+    def _tell_held(self) -> None:
+        if self.hold is not None:
+            run = self._next_run()
+            self._told_next = (run.id, _head(run)) if run is not None else None
+            self.tell.held(self.hold, run, self.runs)
+
+    def _tell_new_next(self) -> None:
+        """While held, a body that ends may change what would go next: tell the hold again."""
+        if self.hold is None or self._step_token is not None:
+            return
+        run = self._next_run()
+        if ((run.id, _head(run)) if run is not None else None) != self._told_next:
+            self._tell_held()
+
+    def _steppable(self) -> list[RoutineRun]:
+        """Routines with something ready that may start now."""
+        return [
+            run
+            for run in self.runs
+            if (run.ready or run.suspended) and not run.parked_out and len(run.tokens) < run.limit
+        ]
+
+    def _next_run(self) -> RoutineRun | None:
+        """The routine with the amber arrow: the one a breakpoint holds, else the oldest ready."""
+        found = self._steppable()
+        at = self.hold.at if self.hold is not None else ""
+        return next((r for r in found if r.id == at), min(found, key=_head, default=None))
+
+    # ---- ending
+
+    def _anything_ready(self) -> bool:
+        return any(r.ready or r.suspended or r.grant or r.continued for r in self.runs)
+
+    def _start_next_finish(self) -> bool:
+        """Make the next `finish` ready; False when none is left."""
+        index = next(self._finishing, None)
+        if index is None:
+            return False
+        run = self.runs[index]
+        run.finishing = True
+        run.ready.append((self._next_number(), None))
+        self._pump(run)
+        return True
+
+    def _end(self, status: JobStatus, error: Failure | None) -> None:
+        """The final status, at once: nothing starts, late emits are refused."""
+        self._move(status)
+        self.error = error
+        self.finished_at = self.tell.now
+        self.hold = None
+        self._close_gates()
+        slots = [slot for run in self.runs for slot in run.slots]
+        for run in self.runs:
+            self._close(run)
+        for slot in slots:
+            self.out.wakes.extend(slot.posters)
+            slot.posters.clear()
+            if status is JobStatus.COMPLETED:
+                slot.discarded = slot.depth()
+        if status is JobStatus.COMPLETED:
+            for run in self.runs:
+                run.ready.clear()
+                run.sets = None
+        self.tell.ended(status.value, error, slots)
+
+    def _close(self, run: RoutineRun) -> None:
+        """Refuse emits; list bodies still running and generators that need closing."""
+        run.over = True
+        for emitter in run.emitters:
+            emitter.run = None
+        self.out.leaving.extend(token for token in run.tokens if token.mark is not None)
+        self.out.bodies.extend(run.suspended)
+        self.out.bodies.extend(r.suspended for r in run.reports if r.suspended is not None)
+        run.suspended.clear()
+
+    def _move(self, to: JobStatus) -> None:
+        self.status = moved(self.job_id, self.status, to)
+
+    def _next_number(self) -> int:
+        self._number += 1
+        return self._number
+
+
+def _number(entry: Entry) -> int:
+    return entry[0]
+
+
+def _head(run: RoutineRun) -> int:
+    """The number of the oldest thing the routine has ready."""
+    numbers = [queue[0][0] for queue in (run.suspended, run.ready) if queue]
+    return min(numbers, default=UNLIMITED)
+
+
+_HANDLERS: dict[type, Callable[[JobCore, Any], None]] = {
+    Start: JobCore._start,
+    Posted: JobCore._posted,
+    Pause: JobCore._pause,
+    Resume: JobCore._resume,
+    Step: JobCore._step,
+    Cancel: JobCore._cancel,
+    SetStops: JobCore._set_stops,
+}

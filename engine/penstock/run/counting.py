@@ -1,0 +1,65 @@
+"""Counters of one routine at one moment, read under the job's lock."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from penstock.observe import RoutineCount, SlotCount
+
+if TYPE_CHECKING:
+    from penstock.run.core import JobCore
+    from penstock.run.slices import RoutineRun, SlotQueue
+
+
+def count_routine(core: JobCore, run: RoutineRun) -> RoutineCount:
+    """The routine's counters; what isn't anywhere else is in flight."""
+    over = core.status.is_final
+    running = 0 if over else sum(token.mark is not None for token in run.tokens)
+    slots = {slot.name: _count_slot(slot) for slot in run.slots}
+    ready = len(run.ready) + len(run.grant) + len(run.suspended) + len(run.continued)
+    return RoutineCount(
+        status=_status(core, run, running, ready, slots),
+        activations=run.activations,
+        failures=run.failures,
+        running=running,
+        ready=ready,
+        seconds=run.seconds,
+        refused=run.refused,
+        slots=slots,
+        emitted={emitter.name: emitter.emitted for emitter in run.emitters},
+    )
+
+
+def _count_slot(slot: SlotQueue) -> SlotCount:
+    depth = 0 if slot.discarded else slot.depth()
+    queued = depth + len(slot.parked or ())
+    elsewhere = slot.consumed + slot.dead + slot.discarded
+    return SlotCount(
+        depth=depth,
+        capacity=slot.capacity,
+        high_water=slot.high_water,
+        posted=slot.posted,
+        consumed=slot.consumed,
+        queued=queued,
+        in_flight=max(0, slot.posted - queued - elsewhere),
+        dead=slot.dead,
+        discarded=slot.discarded,
+    )
+
+
+def _status(
+    core: JobCore, run: RoutineRun, running: int, ready: int, slots: dict[str, SlotCount]
+) -> str:
+    """One of `ROUTINE_STATUSES`, the most telling first."""
+    if core.status.is_final:
+        failed = core.error is not None and core.error.routine == run.id
+        return "failed" if failed else "done"
+    if running:
+        return "running"
+    if run.parked_out:
+        return "gated"
+    if ready and core.hold is not None:
+        return "held"
+    if ready:
+        return "queued" if len(run.tokens) >= run.limit else "waiting"
+    return "matching" if any(slot.depth for slot in slots.values()) else "idle"

@@ -1,0 +1,48 @@
+"""What leaves the core: things the executor is to do, in the order of the fields."""
+
+from __future__ import annotations
+
+from _thread import LockType
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from penstock.observe import EngineEvent
+from penstock.run.slices import Suspended, Token
+
+
+@dataclass(slots=True)
+class Instructions:
+    """Collected by one step of the core; `take` empties it.
+
+    ``tokens`` go to the pool, ``leaving`` are bodies whose job has ended (their workers leave the
+    count), ``bodies`` are generators to close on a worker, ``wakes`` are latches of waiting
+    posts, ``events`` are told to the instruments.
+    """
+
+    tokens: list[Token] = field(default_factory=list)
+    leaving: list[Token] = field(default_factory=list)
+    bodies: list[Suspended] = field(default_factory=list)
+    wakes: list[LockType] = field(default_factory=list)
+    events: list[EngineEvent] = field(default_factory=list)
+
+    def take(self) -> Instructions:
+        """What was collected so far; this one is empty afterwards, its lists stay the same."""
+        taken = Instructions(
+            self.tokens[:], self.leaving[:], self.bodies[:], self.wakes[:], self.events[:]
+        )
+        for collected in (self.tokens, self.leaving, self.bodies, self.wakes, self.events):
+            collected.clear()
+        return taken
+
+
+class Wants:
+    """What anybody listens to; the core builds nothing else.
+
+    ``values`` says whether bounded summaries of the last value per port are kept.
+    """
+
+    def __init__(
+        self, kind: Callable[[type[EngineEvent]], bool] = lambda _: True, values: bool = False
+    ) -> None:
+        self.kind = kind
+        self.values = values

@@ -1,0 +1,198 @@
+"""The runtime: what jobs share, and the one entry to running anything."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from time import monotonic
+from types import TracebackType
+from typing import Any, Literal
+
+from penstock.errors import FlowError, JobEnded, UnknownPort
+from penstock.flow import Flow, check_python
+from penstock.ids import PortRef
+from penstock.observe import Instruments
+from penstock.run.executor import JobExecutor
+from penstock.run.manager import GlobalJobManager
+from penstock.run.pool import WorkerPool
+from penstock.run.routing import Plan, RoutinePlan, compile_flow
+from penstock.run.slices import local
+from penstock.run.state import JobState
+
+
+@dataclass(frozen=True, slots=True)
+class RuntimeStatistics:
+    """The shared pool and who uses it, at one moment.
+
+    ``spare_threads`` are bodies whose job has ended and whose worker was replaced; ``running``
+    maps job -> routine -> activations running now.
+    """
+
+    workers: int
+    busy: int
+    idle: int
+    backlog: int
+    loop_threads: int
+    spare_threads: int
+    running: dict[str, dict[str, int]]
+
+
+class Runtime:
+    """Owns the worker pool, the instruments and the job manager; a context manager.
+
+    Leaving it, like `shutdown`, cancels what still runs. All methods may be called from any
+    thread. `workers` defaults to ``min(32, cpu + 4)``.
+    """
+
+    def __init__(
+        self,
+        workers: int | None = None,
+        loop: Literal["thread"] = "thread",
+        instruments: Iterable[object] = (),
+    ) -> None:
+        if loop != "thread":
+            raise ValueError(f"loop must be 'thread', is {loop!r}")
+        self.pool = WorkerPool(min(32, (os.cpu_count() or 1) + 4) if workers is None else workers)
+        self.instruments = Instruments(instruments)
+        self.jobs = GlobalJobManager(self.pool, self.instruments)
+        self._flows: dict[str, Flow] = {}
+
+    def register(self, flow: Flow) -> None:
+        """Make a flow startable by its name."""
+        self._flows[flow.name] = flow
+
+    def exec(
+        self,
+        flow: Flow | str,
+        entry_params: Mapping[str, Any] | None = None,
+        *,
+        job_id: str | None = None,
+    ) -> JobState:
+        """Start a job of the flow as it is now; returns at once.
+
+        Each entry parameter puts one message into the slot it names (``routine.slot``, or the
+        bare slot where the flow has one entry routine). For a loaded flow this imports its
+        modules: calling it is the trust. Raises before a job exists: FlowError or FlowFileError
+        for a flow that can't run, UnknownPort and InvalidValue for parameters.
+        """
+        plan = compile_flow(self._live(flow))
+        params = [_param(plan, name, value) for name, value in (entry_params or {}).items()]
+        return self.jobs.start(plan, params, job_id=job_id).state
+
+    def post(self, job_id: str, port: str, value: Any, timeout: float | None = None) -> None:
+        """Put one message into ``routine.slot`` of a job, waiting for room in a full slot.
+
+        Raises UnknownPort, InvalidValue, JobEnded, or SlotFull after `timeout` seconds.
+        """
+        executor = self.jobs.get(job_id)
+        ref = PortRef.parse(port)
+        slot = executor.slot(ref.routine, ref.port)
+        if slot is None:
+            raise UnknownPort(f"job {job_id} has no slot {port}", job=job_id, port=port)
+        if executor.status.is_final:
+            status = executor.status.value
+            raise JobEnded(f"job {job_id} is {status} and takes no messages", job=job_id, port=port)
+        check_python(slot.type, value, port)
+        executor.post(slot, value, timeout)
+
+    def statistics(self) -> RuntimeStatistics:
+        """Threads and who uses them now."""
+        infos = self.pool.infos()
+        running: dict[str, Counter[str]] = {}
+        for info in infos:
+            if info.busy and info.routine:
+                running.setdefault(info.job_id, Counter())[info.routine] += 1
+        busy = sum(info.busy and not info.outside for info in infos)
+        return RuntimeStatistics(
+            workers=self.pool.workers,
+            busy=busy,
+            idle=self.pool.workers - busy,
+            backlog=len(self.pool.ready),
+            loop_threads=sum(_has_loop(executor) for executor in self.jobs.list()),
+            spare_threads=self.pool.spare,
+            running={job: dict(counts) for job, counts in running.items()},
+        )
+
+    def shutdown(self, wait: bool = True, timeout: float = 5.0) -> None:
+        """Cancel what runs, stop all our threads, and return within `timeout` seconds.
+
+        A body that doesn't end keeps its daemon thread; it never blocks the interpreter's exit.
+        """
+        deadline = monotonic() + timeout
+        self.jobs.close()
+        if not wait or local.run is not None:
+            return
+        for executor in self.jobs.list():
+            executor.wait(max(0.0, deadline - monotonic()))
+        self.pool.shutdown(deadline)
+
+    def __enter__(self) -> Runtime:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.shutdown()
+
+    def _live(self, flow: Flow | str) -> Flow:
+        if isinstance(flow, str):
+            known = self._flows.get(flow)
+            if known is None:
+                raise FlowError(f"no flow is registered as {flow!r}")
+            flow = known
+        return flow.copy()
+
+
+def _has_loop(executor: JobExecutor) -> bool:
+    thread: threading.Thread | None = executor.event_loop_thread
+    return thread is not None and thread.is_alive()
+
+
+def _param(plan: Plan, name: str, value: Any) -> tuple[str, Any]:
+    """(``routine.slot``, checked value) of one entry parameter."""
+    routine, slot_name = _entry_place(plan, name)
+    slot = next((s for s in routine.slots if s.name == slot_name), None)
+    if slot is None:
+        known = ", ".join(s.name for s in routine.slots) or "none"
+        raise UnknownPort(
+            f"entry parameter {name!r}: routine {routine.id!r} has no slot {slot_name!r}"
+            f" (its slots: {known})",
+            routine=routine.id,
+            port=name,
+        )
+    ref = f"{routine.id}.{slot.name}"
+    check_python(slot.type, value, ref)
+    return ref, value
+
+
+def _entry_place(plan: Plan, name: str) -> tuple[RoutinePlan, str]:
+    routine_id, dot, slot = name.partition(".")
+    if dot:
+        found = next((row for row in plan.routines if row.id == routine_id), None)
+        if found is None:
+            raise UnknownPort(f"entry parameter {name!r}: there is no routine {routine_id!r}")
+        return found, slot
+    entries = _entries(plan)
+    if len(entries) != 1:
+        ids = ", ".join(row.id for row in entries) or "none"
+        raise UnknownPort(
+            f"entry parameter {name!r}: write 'routine.slot', as the flow hasn't exactly one"
+            f" entry routine (entries: {ids})"
+        )
+    return entries[0], name
+
+
+def _entries(plan: Plan) -> list[RoutinePlan]:
+    """Routines with a slot that nothing is connected to."""
+    connected = {place for row in plan.routines for event in row.targets for place in event}
+    return [
+        row
+        for i, row in enumerate(plan.routines)
+        if any((i, k) not in connected for k in range(len(row.slots)))
+    ]

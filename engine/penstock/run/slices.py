@@ -1,0 +1,446 @@
+"""What a worker runs: slices of activations of one routine, and the emitters its bodies use.
+
+The core fills a routine's `grant`; a worker holding one of its *tokens* pops entries from it and
+runs `logic`, until the grant is empty, `SLICE` activations or `SLICE_SECONDS` are over, `stop` is
+set, or one raises. Only the core writes counters and queues; a worker writes its token, appends
+to `pending`, `log` and `reports`, and announces the routine in the job's inbox.
+
+Entries are ``(number, value)`` for one slot, ``(number, (message, …))`` for several and
+``(number, None)`` for a source or `finish`. This relies on the interpreter's ordering of
+attribute writes and on atomic deque operations.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections import deque
+from collections.abc import Callable, Generator
+from time import monotonic
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from penstock.errors import Cancelled, EmitOutsideActivation
+from penstock.flow import Failure, set_state
+from penstock.run.failures import failure_of
+
+if TYPE_CHECKING:
+    from penstock.observe import ValueSummary
+    from penstock.run.matching import InOrder, KeyedQueues
+    from penstock.run.pool import Worker
+    from penstock.run.routing import RoutinePlan
+
+_log = logging.getLogger(__name__)
+
+SLICE = 256
+SLICE_SECONDS = 0.001
+UNLIMITED = 1 << 60
+KEPT_VALUES = 5
+
+Entry = tuple[int, Any]
+LogRow = tuple["Token", Entry, float | None, str]
+"""One begin (None) or end (seconds) of an activation, and its thread, for instruments."""
+
+
+class Local(threading.local):
+    """The routine-of-a-job whose slice this thread runs, if any."""
+
+    run: RoutineRun | None = None
+
+
+local = Local()
+
+
+class Suspended(NamedTuple):
+    """A generator that stands at a bare ``yield``. `number` is when it became ready again."""
+
+    number: int
+    entry: Entry
+    body: Generator[Any, Any, Any]
+
+
+class Report(NamedTuple):
+    """What became of one slice."""
+
+    token: Token
+    done: int
+    seconds: float
+    thread: str
+    failed: tuple[Entry, Failure] | None = None
+    returned: Entry | Suspended | None = None
+    suspended: Suspended | None = None
+
+
+class Emitter:
+    """One event of one routine in one job: what ``self.<event>`` is inside a body.
+
+    `room` is how many values `pending` may hold before the next `emit` must do more than append:
+    0 means the routine isn't announced yet.
+    """
+
+    __slots__ = (
+        "_append", "emitted", "name", "outputs", "owner", "pending", "ref", "room", "run", "soft", "targets",
+        "values",
+    )  # fmt: skip
+
+    def __init__(self, run: RoutineRun, name: str) -> None:
+        self.run: RoutineRun | None = run
+        self.owner = run.index
+        self.name = name
+        self.ref = f"{run.id}.{name}"
+        self.pending: deque[Any] = deque()
+        self._append = self.pending.append
+        self.room = 0
+        self.soft = UNLIMITED
+        self.targets: tuple[SlotQueue, ...] = ()
+        self.emitted = 0
+        self.outputs: deque[Any] | None = None
+        self.values: deque[tuple[int, float, ValueSummary]] = deque(maxlen=KEPT_VALUES)
+
+    def emit(self, value: Any) -> None:
+        """Send `value` on; called on the thread that runs an activation of this routine.
+
+        Raises EmitOutsideActivation anywhere else, and Cancelled once the job has ended.
+        """
+        run = local.run
+        if run is not self.run or run is None:
+            self._refuse(run)
+        self._append(value)
+        if len(self.pending) > self.room:
+            self._announce(run)
+
+    def _announce(self, run: RoutineRun) -> None:
+        if not self.room:
+            self.room = self.soft or 1
+            run.announce()
+        if len(self.pending) > self.soft:
+            # More than fits downstream: no further activation until the core has looked.
+            run.stop = True
+            self.room = UNLIMITED
+
+    def _refuse(self, running: RoutineRun | None) -> None:
+        owner = self.run
+        if owner is None and running is not None and running.owns(self):
+            running.refused += 1
+            raise Cancelled(f"{self.ref}: the job has ended")
+        if owner is not None:
+            owner.refused += 1
+        raise EmitOutsideActivation(
+            f"{self.ref} was emitted outside an activation; emit on the thread that runs logic",
+            routine=self.ref.partition(".")[0],
+            port=self.ref,
+        )
+
+
+class SlotQueue:
+    """One slot of one routine in one job. Written by the core only (`reserved`: under its lock)."""
+
+    __slots__ = (
+        "capacity", "consumed", "dead", "discarded", "high_water", "index", "name", "parked",
+        "posted", "posters", "ref", "reserved", "run", "type", "values",
+    )  # fmt: skip
+
+    def __init__(self, run: RoutineRun, index: int, name: str, type_: Any, capacity: int) -> None:
+        self.run = run
+        self.index = index
+        self.name = name
+        self.ref = f"{run.id}.{name}"
+        self.type = type_
+        self.capacity = capacity
+        self.parked: deque[tuple[Entry, Emitter]] | None = None
+        self.posted = self.consumed = self.dead = self.discarded = 0
+        self.high_water = 0
+        self.reserved = 0
+        self.posters: deque[Any] = deque()
+        self.values: deque[tuple[int, float, ValueSummary]] = deque(maxlen=KEPT_VALUES)
+
+    def depth(self) -> int:
+        """Messages in the slot: waiting for others, ready, or granted and not begun."""
+        run = self.run
+        waiting = run.sets.depth(self.index) if run.sets is not None else 0
+        return waiting + len(run.ready) + len(run.grant)
+
+    def free(self) -> int:
+        """Places left for new messages; none while older ones wait at a connection."""
+        return 0 if self.parked else self.capacity - self.depth() - self.reserved
+
+
+class Token:
+    """The right of one worker to run a slice of a routine.
+
+    `mark` is the entry whose body has begun (written before `stop` is read: whoever sets `stop`
+    and then reads the mark either sees the body or knows it won't start), `since` when it began,
+    `limit` how many activations the slice may still have (0: end after the present one).
+    """
+
+    __slots__ = ("job_id", "limit", "mark", "routine", "run_", "since", "told", "worker")
+
+    def __init__(self, run: RoutineRun) -> None:
+        self.run_ = run
+        self.job_id = run.job_id
+        self.routine = run.id
+        self.mark: Entry | None = None
+        self.since = 0.0
+        self.limit = SLICE
+        self.told: Entry | None = None
+        self.worker: Worker | None = None
+
+    def run(self, worker: Worker) -> None:
+        """One slice, on a worker; never raises."""
+        run = self.run_
+        self.worker = worker
+        local.run = run
+        try:
+            if run.finishing:
+                report = self._finish(run)
+            elif run.plan.is_generator:
+                report = self._generate(run)
+            else:
+                report = self._slice(run)
+        finally:
+            local.run = None
+            self.mark = None
+            self.worker = None
+        run.reports.append(report)
+        run.announce()
+        if run.over and report.suspended is not None:
+            close_body(report.suspended)
+
+    def _slice(self, run: RoutineRun) -> Report:
+        """Plain bodies, one after the other."""
+        popleft, logic, single = run.grant.popleft, run.logic, run.plan.takes_one
+        log = run.log
+        done = 0
+        now = start = monotonic()
+        end = start + SLICE_SECONDS
+        while done < self.limit and now <= end:
+            try:
+                entry = popleft()
+            except IndexError:
+                break
+            self.since = now
+            self.mark = entry
+            if run.stop:
+                return self._report(done, start, returned=entry)
+            if log is not None:
+                self._log_start(log, entry)
+            try:
+                if run.state_missing:
+                    run.make_state()
+                if single:
+                    logic(entry[1])
+                else:
+                    run.call(entry)
+            except BaseException as error:  # noqa: BLE001 -- border to user code
+                failed = self._failed(run, entry, error)
+                self._log_end(log, entry, now)
+                return self._report(done, start, failed=failed)
+            done += 1
+            now = monotonic() if log is None else self._log_end(log, entry, now)
+        return self._report(done, start)
+
+    def _generate(self, run: RoutineRun) -> Report:
+        """Bodies that may stop at each bare ``yield``."""
+        done = 0
+        now = start = monotonic()
+        end = start + SLICE_SECONDS
+        while done < self.limit and now <= end and (item := run.pop_generator()) is not None:
+            self.since = now
+            self.mark = item.entry if isinstance(item, Suspended) else item
+            if run.stop:
+                return self._report(done, start, returned=item)
+            entry = self.mark
+            try:
+                body = self._body(run, item)
+                suspended = self._advance(run, entry, body, end)
+            except BaseException as error:  # noqa: BLE001 -- border to user code
+                failed = self._failed(run, entry, error)
+                self._log_end(run.log, entry, now)
+                return self._report(done, start, failed=failed)
+            if suspended is not None:
+                return self._report(done, start, suspended=suspended)
+            done += 1
+            now = self._log_end(run.log, entry, now)
+        return self._report(done, start)
+
+    def _body(self, run: RoutineRun, item: Entry | Suspended) -> Any:
+        if isinstance(item, Suspended):
+            return item.body
+        if run.log is not None:
+            self._log_start(run.log, item)
+        if run.state_missing:
+            run.make_state()
+        return run.call(item)
+
+    def _advance(self, run: RoutineRun, entry: Entry, body: Any, end: float) -> Suspended | None:
+        """Run on until the body ends (None) or must stand at a yield."""
+        for _ in body:
+            now = monotonic()
+            if run.stop or now > end or self.limit <= 1:
+                return Suspended(0, entry, body)
+        return None
+
+    def _finish(self, run: RoutineRun) -> Report:
+        start = self.since = monotonic()
+        try:
+            entry = run.grant.popleft()
+        except IndexError:
+            return self._report(0, start)
+        self.mark = entry
+        if run.stop:
+            return self._report(0, start, returned=entry)
+        if run.log is not None:
+            self._log_start(run.log, entry)
+        failed = None
+        try:
+            if run.state_missing:
+                run.make_state()
+            run.instance.finish()
+        except BaseException as error:  # noqa: BLE001 -- border to user code
+            failed = self._failed(run, entry, error)
+        self._log_end(run.log, entry, start)
+        return self._report(0 if failed else 1, start, failed=failed)
+
+    def _report(
+        self,
+        done: int,
+        start: float,
+        *,
+        failed: tuple[Entry, Failure] | None = None,
+        returned: Entry | Suspended | None = None,
+        suspended: Suspended | None = None,
+    ) -> Report:
+        return Report(self, done, monotonic() - start, self._thread(), failed, returned, suspended)
+
+    def _failed(self, run: RoutineRun, entry: Entry, error: BaseException) -> tuple[Entry, Failure]:
+        return entry, failure_of(run.id, run.values_of(entry), error)
+
+    def _log_start(self, log: deque[LogRow], entry: Entry) -> None:
+        log.append((self, entry, None, self._thread()))
+
+    def _log_end(self, log: deque[LogRow] | None, entry: Entry, started: float) -> float:
+        now = monotonic()
+        if log is not None:
+            log.append((self, entry, now - started, self._thread()))
+        return now
+
+    def _thread(self) -> str:
+        return self.worker.name if self.worker is not None else ""
+
+
+class RoutineRun:
+    """One routine in one job.
+
+    Written by the core: everything but `stop` (also an emitter that overruns), `dirty`,
+    `reports`, `log`, `refused` and the state.
+    """
+
+    __slots__ = (
+        "_announce", "_state_lock", "activations", "continued", "dirty", "emitters", "failures",
+        "finishing", "grant", "id", "index", "instance", "job_id", "limit", "log", "logic", "open",
+        "over", "parked_out", "passed", "plan", "ready", "refused", "reports", "seconds", "sets", "single",
+        "slots", "spare_tokens", "state_missing", "stop", "stops", "suspended", "tokens",
+    )  # fmt: skip
+
+    def __init__(
+        self,
+        plan: RoutinePlan,
+        index: int,
+        job_id: str,
+        workers: int,
+        announce: Callable[[RoutineRun], None],
+    ) -> None:
+        self.plan = plan
+        self.index = index
+        self.id = plan.id
+        self.job_id = job_id
+        self.instance: Any = None
+        self.logic: Callable[..., Any] = _unbound
+        self.slots = [
+            SlotQueue(self, i, s.name, s.type, s.capacity) for i, s in enumerate(plan.slots)
+        ]
+        self.emitters = [Emitter(self, name) for name in plan.events]
+        self.single = len(self.slots) == 1
+        self.sets: KeyedQueues | InOrder | None = None
+        self.limit = workers if plan.max_parallel is None else plan.max_parallel
+        self.ready: deque[Entry] = deque()
+        self.grant: deque[Entry] = deque()
+        self.suspended: deque[Suspended] = deque()
+        self.continued: deque[Suspended] = deque()
+        self.tokens: set[Token] = set()
+        self.spare_tokens: list[Token] = []
+        self.reports: deque[Report] = deque()
+        self.log: deque[LogRow] | None = None
+        self.dirty = False
+        self.stop = self.over = False
+        self.finishing = False
+        self.open = self.single
+        self.parked_out = 0
+        self.stops: tuple[int, ...] = ()
+        self.passed: int | None = None
+        self.activations = self.failures = self.refused = 0
+        self.seconds = 0.0
+        self.state_missing = plan.has_state
+        self._state_lock = threading.Lock()
+        self._announce = announce
+
+    def announce(self) -> None:
+        """Tell the job's loop that there is news; once until it has looked."""
+        if not self.dirty:
+            self.dirty = True
+            self._announce(self)
+
+    def owns(self, emitter: Emitter) -> bool:
+        """Whether it is one of this routine's."""
+        return any(one is emitter for one in self.emitters)
+
+    def call(self, entry: Entry) -> Any:
+        """Call `logic` with the values of an entry, by position and by name as it takes them."""
+        values = self.values_of(entry)
+        plan = self.plan
+        return self.logic(
+            *[values[name] for name in plan.positional],
+            **{name: values[name] for name in plan.keyword},
+        )
+
+    def messages_of(self, entry: Entry) -> tuple[Entry, ...]:
+        """The messages an activation is bound to, in the order of the slots."""
+        if self.single and not self.finishing:
+            return (entry,)
+        return tuple(entry[1]) if entry[1] is not None and self.slots else ()
+
+    def values_of(self, entry: Entry) -> dict[str, Any]:
+        """Slot name -> value of the activation."""
+        messages = self.messages_of(entry)
+        return {slot.name: message[1] for slot, message in zip(self.slots, messages, strict=False)}
+
+    def pop_generator(self) -> Entry | Suspended | None:
+        """The next thing to run of a generator routine: those that began go first."""
+        for queue in (self.continued, self.grant):
+            try:
+                return queue.popleft()
+            except IndexError:
+                continue
+        return None
+
+    def make_state(self) -> None:
+        """Make ``State()`` once, on the first worker that needs it; others wait for it.
+
+        Guards: `state_missing`. Held while the user's ``State()`` runs, which nobody else may
+        overtake anyway.
+        """
+        with self._state_lock:
+            if self.state_missing:
+                set_state(self.instance, self.instance.State())
+                self.state_missing = False
+
+
+def close_body(suspended: Suspended) -> None:
+    """End a generator whose job is over, on a worker: its ``finally`` blocks are user code."""
+    try:
+        suspended.body.close()
+    except BaseException:  # noqa: BLE001 -- border to user code; nobody is left to be told
+        _log.warning("a body of an ended job failed while closing", exc_info=True)
+
+
+def _unbound(*_values: Any) -> None:
+    raise AssertionError("a routine ran before its job bound it")

@@ -1,0 +1,164 @@
+"""What a job's state is: the statuses, their legal arrows, and the handle everybody reads."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import Enum
+from typing import TYPE_CHECKING, Any, Protocol
+
+from penstock.errors import PenstockError
+from penstock.observe import RoutineCount
+
+if TYPE_CHECKING:
+    from penstock.flow import Failure
+
+
+class JobStatus(Enum):
+    """Where a job is in its life; `ARROWS` holds the legal moves."""
+
+    PENDING = "PENDING"
+    RUNNING = "RUNNING"
+    PAUSING = "PAUSING"
+    PAUSED = "PAUSED"
+    IDLE = "IDLE"
+    COMPLETED = "COMPLETED"
+    FAILED = "FAILED"
+    CANCELLED = "CANCELLED"
+
+    @property
+    def is_final(self) -> bool:
+        """Whether nothing comes after it."""
+        return not ARROWS[self]
+
+
+_END = frozenset({JobStatus.COMPLETED, JobStatus.FAILED, JobStatus.CANCELLED})
+ARROWS: dict[JobStatus, frozenset[JobStatus]] = {
+    JobStatus.PENDING: frozenset({JobStatus.RUNNING, JobStatus.PAUSED}) | _END,
+    JobStatus.RUNNING: frozenset({JobStatus.PAUSING, JobStatus.PAUSED, JobStatus.IDLE}) | _END,
+    JobStatus.PAUSING: frozenset({JobStatus.PAUSED, JobStatus.RUNNING}) | _END,
+    JobStatus.PAUSED: frozenset({JobStatus.RUNNING}) | _END,
+    JobStatus.IDLE: frozenset({JobStatus.RUNNING, JobStatus.PAUSED}) | _END,
+    JobStatus.COMPLETED: frozenset(),
+    JobStatus.FAILED: frozenset(),
+    JobStatus.CANCELLED: frozenset(),
+}
+
+
+class IllegalMove(PenstockError):  # noqa: N818
+    """A status change that `ARROWS` doesn't have: a fault of the engine, shown with its story."""
+
+
+def moved(job: str, now: JobStatus, to: JobStatus) -> JobStatus:
+    """`to`, if the arrow from `now` exists; raises IllegalMove otherwise."""
+    if to not in ARROWS[now]:
+        raise IllegalMove(f"job {job} can't go from {now.value} to {to.value}", job=job)
+    return to
+
+
+@dataclass(frozen=True)
+class JobSnapshot:
+    """A consistent picture of one job at one moment."""
+
+    id: str
+    flow: str
+    status: JobStatus
+    error: Failure | None
+    outputs: dict[str, list[Any]]
+    output_counts: dict[str, int]
+    dead_letters: tuple[Failure, ...]
+    routines: dict[str, RoutineCount]
+    running: int
+    created_at: float
+    started_at: float | None
+    finished_at: float | None
+
+
+class _Job(Protocol):
+    """What the handle needs of its executor."""
+
+    def snapshot(self) -> JobSnapshot: ...
+
+    def outputs(self) -> dict[str, list[Any]]: ...
+
+    def output_counts(self) -> dict[str, int]: ...
+
+    def wait(self, timeout: float | None) -> JobStatus: ...
+
+    @property
+    def status(self) -> JobStatus: ...
+
+    @property
+    def error(self) -> Failure | None: ...
+
+
+class JobState:
+    """The handle of one job; readable from any thread, each read a consistent picture.
+
+    ``routines[id].slots[name]`` always satisfies ``posted == consumed + queued + in_flight +
+    dead + discarded``.
+    """
+
+    def __init__(self, job_id: str, flow: str, created_at: float, job: _Job) -> None:
+        self.id = job_id
+        self.flow = flow
+        self.created_at = created_at
+        self._job = job
+
+    @property
+    def status(self) -> JobStatus:
+        """The status now."""
+        return self._job.status
+
+    @property
+    def error(self) -> Failure | None:
+        """The failure that ended the job, or None."""
+        return self._job.error
+
+    @property
+    def outputs(self) -> dict[str, list[Any]]:
+        """``routine.event`` -> the last 1,000 values of each unconnected event, in order."""
+        return self._job.outputs()
+
+    @property
+    def output_counts(self) -> dict[str, int]:
+        """``routine.event`` -> how many values it has emitted in all."""
+        return self._job.output_counts()
+
+    @property
+    def dead_letters(self) -> list[Failure]:
+        """Failures whose messages nobody took, oldest first."""
+        return list(self._job.snapshot().dead_letters)
+
+    @property
+    def routines(self) -> dict[str, RoutineCount]:
+        """Counters per routine and slot, taken now."""
+        return self._job.snapshot().routines
+
+    @property
+    def started_at(self) -> float | None:
+        """Wall-clock seconds when the loop took the job up."""
+        return self._job.snapshot().started_at
+
+    @property
+    def finished_at(self) -> float | None:
+        """Wall-clock seconds when the status became final."""
+        return self._job.snapshot().finished_at
+
+    def wait(self, timeout: float | None = None) -> JobStatus:
+        """Block until the job has ended or `timeout` seconds are over; returns the status then.
+
+        Never raises. On the job's own loop thread or in one of its bodies it can't wait and
+        returns the present status.
+        """
+        return self._job.wait(timeout)
+
+    def snapshot(self) -> JobSnapshot:
+        """Everything about the job in one frozen picture."""
+        return self._job.snapshot()
+
+    def __repr__(self) -> str:
+        return f"<JobState {self.id} {self.flow!r} {self.status.value}>"
+
+
+Clock = Callable[[], float]

@@ -1,0 +1,167 @@
+"""The core's voice: builds the events somebody listens to, numbered in the order of telling."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable, Sequence
+
+from penstock.flow import Failure
+from penstock.observe import (
+    ActivationEnded,
+    ActivationFailed,
+    ActivationStarted,
+    EngineEvent,
+    FailureSummary,
+    HeldMessage,
+    JobEnded,
+    JobHeld,
+    JobResumed,
+    JobStarted,
+    MessageQueued,
+    SliceEnded,
+    StepIgnored,
+    summarize,
+)
+from penstock.run.hold import Hold
+from penstock.run.instructions import Wants
+from penstock.run.slices import Emitter, Entry, Report, RoutineRun, SlotQueue, Token
+
+
+class Teller:
+    """Appends events to `events`. `now` is wall-clock time and never goes back."""
+
+    def __init__(self, job_id: str, wants: Wants, events: list[EngineEvent]) -> None:
+        self.wants = wants
+        self.events = events
+        self.now = 0.0
+        self._job_id = job_id
+        self._seq = 0
+
+    def stamp(self) -> tuple[int, str, float]:
+        """Sequence number, job and time of the next event."""
+        self._seq += 1
+        return self._seq, self._job_id, self.now
+
+    def started(self, flow: str, routines: Iterable[str]) -> None:
+        if self.wants.kind(JobStarted):
+            self.events.append(JobStarted(*self.stamp(), flow, tuple(routines)))
+
+    def ended(self, status: str, error: Failure | None, slots: Iterable[SlotQueue]) -> None:
+        if self.wants.kind(JobEnded):
+            left = {slot.ref: slot.discarded for slot in slots if slot.discarded}
+            cause = summary_of(error) if error is not None else None
+            self.events.append(JobEnded(*self.stamp(), status, cause, left))
+
+    def held(self, hold: Hold, place: RoutineRun | None, runs: Sequence[RoutineRun]) -> None:
+        """Tell a hold; the starts of what still runs are told before it."""
+        if not self.wants.kind(JobHeld):
+            return
+        for run in runs:
+            self.activations(run)
+        running = tuple(run.id for run in runs for token in run.tokens if token.mark is not None)
+        ready = sum(len(run.ready) + len(run.suspended) for run in runs)
+        self.events.append(
+            JobHeld(
+                *self.stamp(),
+                hold.id,
+                hold.generation,
+                hold.why,
+                place.id if place else "",
+                hold.stops,
+                _held_messages(place),
+                running,
+                max(0, ready - 1),
+            )
+        )
+
+    def resumed(self, hold: Hold, stepping: bool, place: str) -> None:
+        if self.wants.kind(JobResumed):
+            self.events.append(JobResumed(*self.stamp(), hold.id, stepping, place))
+
+    def step_ignored(self, reason: str) -> None:
+        if self.wants.kind(StepIgnored):
+            self.events.append(StepIgnored(*self.stamp(), reason))
+
+    def failed(self, failure: Failure, action: str) -> None:
+        if self.wants.kind(ActivationFailed):
+            self.events.append(ActivationFailed(*self.stamp(), summary_of(failure), action))
+
+    def slice_ended(self, run: RoutineRun, report: Report) -> None:
+        if report.done and self.wants.kind(SliceEnded):
+            self.events.append(
+                SliceEnded(*self.stamp(), run.id, report.thread, report.done, report.seconds)
+            )
+
+    def queued(
+        self, slot: SlotQueue, messages: Sequence[Entry], emitter: Emitter | None, free: int
+    ) -> None:
+        """Tell messages that reach a slot with `free` places; those beyond park."""
+        if not self.wants.kind(MessageQueued):
+            return
+        source = emitter.ref if emitter is not None else ""
+        depth = slot.depth()
+        for i, (number, value) in enumerate(messages):
+            here = depth + min(i + 1, max(0, free))
+            self.events.append(
+                MessageQueued(
+                    *self.stamp(), source, slot.ref, number, here, i >= free, summarize(value)
+                )
+            )
+
+    def value(self, port: Emitter | SlotQueue, message: Entry) -> None:
+        """Keep the last values of a port as summaries, if anybody may ask."""
+        if self.wants.values:
+            port.values.append((message[0], self.now, summarize(message[1])))
+
+    def activations(self, run: RoutineRun) -> None:
+        """Tell the begins and ends in the routine's log, then begins still missing from it.
+
+        A worker marks its token before it logs the begin, so a body can run whose begin isn't in
+        the log yet; it is told from the mark, and the row that follows is skipped.
+        """
+        log = run.log
+        if log is None:
+            return
+        self._tell_log(run, log)
+        for token in tuple(run.tokens):
+            entry = token.mark
+            if entry is not None and token.told is not entry:
+                token.told = entry
+                self._began(run, entry, token.worker.name if token.worker is not None else "")
+
+    def _tell_log(
+        self, run: RoutineRun, log: deque[tuple[Token, Entry, float | None, str]]
+    ) -> None:
+        for _ in range(len(log)):
+            token, entry, seconds, thread = log.popleft()
+            if seconds is not None:
+                if self.wants.kind(ActivationEnded):
+                    self.events.append(
+                        ActivationEnded(*self.stamp(), run.id, entry[0], thread, seconds)
+                    )
+            elif token.told is not entry:
+                token.told = entry
+                self._began(run, entry, thread)
+
+    def _began(self, run: RoutineRun, entry: Entry, thread: str) -> None:
+        if self.wants.kind(ActivationStarted):
+            self.events.append(ActivationStarted(*self.stamp(), run.id, entry[0], thread))
+
+
+def summary_of(failure: Failure) -> FailureSummary:
+    """The failure with its values as bounded summaries."""
+    slots = {name: summarize(value) for name, value in failure.slots.items()}
+    return FailureSummary(
+        failure.routine, failure.type, failure.text, failure.traceback, slots, failure.attempt
+    )
+
+
+def _held_messages(run: RoutineRun | None) -> tuple[HeldMessage, ...]:
+    """The messages bound to the activation that would go next."""
+    if run is None or not run.ready:
+        return ()
+    messages = run.messages_of(run.ready[0])
+    return tuple(
+        HeldMessage(slot.name, number, summarize(value))
+        for slot, (number, value) in zip(run.slots, messages, strict=False)
+    )
