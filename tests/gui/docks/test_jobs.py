@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QAction
+from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QPushButton
 from pytestqt.qtbot import QtBot
 
@@ -98,12 +99,13 @@ def test_jobs_that_ran_before_the_dock_was_made_are_listed(
     qtbot: QtBot, session: Session, client: ScriptedClient
 ) -> None:
     client.tell_started("1", "census", ["read"])
+    client.tell_started("2", "census", ["read"])
     session.bridge.tick()
 
     panel = JobsPanel(session, Theme("dark"))
     qtbot.addWidget(panel)
 
-    assert cell(panel, 0, JOB) == "#1 census"
+    assert [cell(panel, row, JOB) for row in range(2)] == ["#2 census", "#1 census"]
 
 
 def test_choosing_a_row_shows_that_job(
@@ -114,7 +116,7 @@ def test_choosing_a_row_shows_that_job(
     session.bridge.tick()
     middle = panel.table.visualRect(panel.model.index(1, JOB)).center()
 
-    qtbot.mouseClick(panel.table.viewport(), Qt.MouseButton.LeftButton, pos=middle)
+    QTest.mouseClick(panel.table.viewport(), Qt.MouseButton.LeftButton, pos=middle)
 
     assert session.job_id == "1"
 
@@ -232,7 +234,7 @@ def test_an_empty_dock_offers_to_run(qtbot: QtBot, session: Session) -> None:
     panel.show()
 
     button = next(b for b in panel.findChildren(QPushButton) if b.isVisible())
-    qtbot.mouseClick(button, Qt.MouseButton.LeftButton)
+    QTest.mouseClick(button, Qt.MouseButton.LeftButton)
 
     assert len(asked) == 1
 
@@ -245,3 +247,17 @@ def test_nothing_is_refreshed_while_hidden(
     assert not panel.is_refreshing
     panel.show()
     assert panel.is_refreshing
+
+
+def test_the_summary_counts_running_and_paused_jobs(
+    panel: JobsPanel, session: Session, client: ScriptedClient
+) -> None:
+    said: list[str] = []
+    panel.summary_changed.connect(said.append)
+    for job_id in ("1", "2", "3"):
+        client.tell_started(job_id, "census", ["read"])
+    client.tell_held("2", "read")
+    client.tell_ended("3")
+    session.bridge.tick()
+
+    assert panel.summary == said[-1] == "1 running, 1 paused"

@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import pytest
 from PySide6.QtCore import Qt
+from PySide6.QtTest import QTest
 from pytestqt.qtbot import QtBot
 
 from helpers.scripted import IDLE_POOL, ScriptedClient
@@ -26,7 +27,7 @@ OTHER = ThreadInfo("Thread-9 (serve)", 40, "foreign", "", "", "", None, True)
 def worker(number: int, routine: str = "", since: float = 0.002) -> ThreadInfo:
     state, job = ("running", "7") if routine else ("idle", "")
     return ThreadInfo(
-        f"penstock-worker-{number}", 10 + number, "worker", state, job, routine, since, True
+        f"penstock-worker-{number}", 100 - number, "worker", state, job, routine, since, True
     )
 
 
@@ -66,7 +67,7 @@ def names(panel: ThreadsPanel) -> list[object]:
 
 def click(qtbot: QtBot, panel: ThreadsPanel, row: int) -> None:
     middle = panel.table.visualRect(panel.model.index(row, THREAD)).center()
-    qtbot.mouseClick(panel.table.viewport(), Qt.MouseButton.LeftButton, pos=middle)
+    QTest.mouseClick(panel.table.viewport(), Qt.MouseButton.LeftButton, pos=middle)
 
 
 def test_threads_are_sorted_by_role_then_number(
@@ -136,9 +137,9 @@ def test_rows_change_in_place_so_that_selection_and_scroll_stay(
 def test_a_reused_thread_number_is_another_thread(
     panel: ThreadsPanel, client: ScriptedClient
 ) -> None:
-    client.show_threads([worker(1), replace(OTHER, ident=50)])
+    client.show_threads([LOOP, replace(OTHER, ident=50)])
     panel.poll()
-    client.show_threads([worker(1), replace(LOOP, ident=50)])
+    client.show_threads([LOOP, replace(worker(1), ident=50)])
     panel.poll()
 
     assert names(panel) == ["worker-1", "job-7"]

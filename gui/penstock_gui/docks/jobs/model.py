@@ -59,6 +59,13 @@ class JobsModel(QAbstractTableModel):
         """The jobs that haven't ended."""
         return [line.job_id for line in self._lines if line.is_live]
 
+    def summary(self) -> str:
+        """``2 running, 1 paused``; "" when all have ended."""
+        held = sum(line.is_held for line in self._lines)
+        running = len(self.live()) - held
+        parts = ((running, "running"), (held, "paused"))
+        return ", ".join(f"{count} {word}" for count, word in parts if count)
+
     def rowCount(self, parent: _Index = _NO_PARENT) -> int:
         return 0 if parent.isValid() else len(self._lines)
 

@@ -24,7 +24,7 @@ from penstock_gui.widgets import EmptyState, PlainLabel, RowTable
 from penstock_gui.widgets.wording import plural
 
 REFRESH_MS = 100
-_WIDTHS = (132, 104, None, 72, 76)
+_WIDTHS = (116, 96, None, 68, 70)
 _NO_JOB = "Choose a job first"
 _OVER = "The job has ended"
 
@@ -35,7 +35,7 @@ class JobsPanel(QWidget):
     Choosing a row shows that job on the canvas; showing another one elsewhere moves the row.
 
     Signals:
-        summary_changed(text): e.g. "2 running", for the dock's header
+        summary_changed(text): e.g. "2 running, 1 paused", for the dock's header
     """
 
     summary_changed = Signal(str)
@@ -63,7 +63,7 @@ class JobsPanel(QWidget):
 
     @property
     def summary(self) -> str:
-        """How many jobs go on, "" when none does."""
+        """How many jobs run and are paused, "" when all have ended."""
         return self._summary
 
     @property
@@ -157,8 +157,7 @@ class JobsPanel(QWidget):
         self._enable_actions()
 
     def _say_count(self) -> None:
-        live = len(self.model.live())
-        text = f"{live} running" if live else ""
+        text = self.model.summary()
         self._count.setText(text or f"{plural(self.model.rowCount(), 'job')}, none running")
         if text != self._summary:
             self._summary = text

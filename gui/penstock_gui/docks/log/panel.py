@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable
 
 from PySide6.QtCore import QModelIndex, QPersistentModelIndex, QPoint, QSize, Qt, QTimer, Signal
+from PySide6.QtGui import QAction
 from PySide6.QtWidgets import (
     QHBoxLayout,
     QSplitter,
@@ -26,7 +27,7 @@ from penstock_gui.widgets.wording import plural
 BATCH_MS = 50
 _FILLS = "Starts, holds, ends and failures of jobs are listed here while they run."
 _MATCHES = "Another filter, or all kinds of lines, may show more."
-_WIDTHS = (108, 112, None)
+_WIDTHS = (104, 100, None)
 
 
 class LogPanel(QWidget):
@@ -45,6 +46,7 @@ class LogPanel(QWidget):
         self,
         session: Session,
         theme: Theme,
+        run_action: QAction | None = None,
         clock: Callable[[], float] = time.time,
         limit: int = LIMIT,
     ) -> None:
@@ -57,7 +59,7 @@ class LogPanel(QWidget):
         self._timer = QTimer(self)
         self._timer.setSingleShot(True)
         self._timer.setInterval(BATCH_MS)
-        self._build()
+        self._build(run_action)
         self._connect()
         self._say_counts()
         self._dress()
@@ -81,7 +83,7 @@ class LogPanel(QWidget):
             bar.setValue(top.row() * self._theme.px("size.row") - above)
         self._say_counts()
 
-    def _build(self) -> None:
+    def _build(self, run_action: QAction | None) -> None:
         self.search = SearchLine(self._theme, "Filter log")
         self.count = PlainLabel(self._theme, color="state.failed", font="body.strong")
         self.dropped = PlainLabel(self._theme, color="text.3")
@@ -94,7 +96,7 @@ class LogPanel(QWidget):
         self.table.set_columns(_WIDTHS)
         self.details = DetailsPane(self._theme)
         self._stack = QStackedWidget()
-        self._stack.addWidget(self._nothing("No events yet", _FILLS))
+        self._stack.addWidget(self._nothing("No events yet", _FILLS, run_action))
         self._stack.addWidget(self._nothing("No line matches", _MATCHES))
         self._stack.addWidget(self.table)
         split = QSplitter(Qt.Orientation.Vertical)
@@ -109,8 +111,8 @@ class LogPanel(QWidget):
         rows.addWidget(self._strip())
         rows.addWidget(split)
 
-    def _nothing(self, title: str, why: str) -> QWidget:
-        return EmptyState(self._theme, "scroll-text", title, why, None)
+    def _nothing(self, title: str, why: str, button: QAction | None = None) -> QWidget:
+        return EmptyState(self._theme, "scroll-text", title, why, button)
 
     def _button(self, icon: str, tip: str) -> QToolButton:
         button = QToolButton()
