@@ -2,18 +2,25 @@
 
 General layout, a line uses only lines above it:
     ports, activation, error_policy, failure, connection    what is declared, frozen values
-    values                      a value against a type
-    routine                     the base class and what a class looks like
-    spec                        a routine as text
+    values, typetext            a value against a type, the text of a type against another's
+    routine                     the base class, what a class looks like, binding to a job
+    spec, live                  a routine as text, made of a live one
+    files, jsontext, schema     reading and writing flow files
+    source, reading, catalog    routines read from their source, by name or folder
+    problems                    what is wrong or unfinished
     flow                        Flow
+    loading                     importing a loaded flow's routines, once it is trusted
 """
 
 from penstock.flow.activation import AllSlots, key_function
+from penstock.flow.catalog import catalog, describe
 from penstock.flow.connection import Connection
 from penstock.flow.error_policy import Continue, ErrorPolicy, Stop
 from penstock.flow.failure import Failure
 from penstock.flow.flow import Flow
+from penstock.flow.loading import instantiate
 from penstock.flow.ports import Emits, Event, Slot
+from penstock.flow.problems import Problem, Severity
 from penstock.flow.routine import Routine, RunBinding, Shape, bind, set_state, shape_of
 from penstock.flow.spec import (
     REQUIRED,
@@ -23,6 +30,7 @@ from penstock.flow.spec import (
     SlotSpec,
     validate_field,
 )
+from penstock.flow.typetext import compatible, fits
 from penstock.flow.values import check_json, check_python
 
 __all__ = [
@@ -37,16 +45,23 @@ __all__ = [
     "Failure",
     "FieldSpec",
     "Flow",
+    "Problem",
     "Routine",
     "RoutineSpec",
     "RunBinding",
+    "Severity",
     "Shape",
     "Slot",
     "SlotSpec",
     "Stop",
     "bind",
+    "catalog",
     "check_json",
     "check_python",
+    "compatible",
+    "describe",
+    "fits",
+    "instantiate",
     "key_function",
     "set_state",
     "shape_of",

@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+import os
+from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from penstock.errors import FlowError, UnknownPort
+from penstock.errors import FlowError, FlowFileError, UnknownPort
+from penstock.flow import schema
+from penstock.flow.catalog import describe
 from penstock.flow.connection import Connection
+from penstock.flow.files import read_text, shown, write_text
+from penstock.flow.jsontext import MAX_BYTES, pretty
+from penstock.flow.live import config_json, spec_of, type_name
+from penstock.flow.problems import Problem, find_problems
 from penstock.flow.routine import Routine, seal, shape_of
 from penstock.flow.spec import RoutineSpec
 from penstock.ids import PortRef, is_valid_id
@@ -42,6 +51,7 @@ class Flow:
         self.place = "flow"
         self._routines: dict[str, Routine | RoutineSpec] = {}
         self._connections: dict[Connection, int] = {}
+        self._file: _Original | None = None
 
     # --- looking ---
 
@@ -54,6 +64,21 @@ class Flow:
     def connections(self) -> tuple[Connection, ...]:
         """In the order they were made."""
         return tuple(self._connections)
+
+    @property
+    def repeated(self) -> tuple[Connection, ...]:
+        """Connections that a file holds more than once."""
+        return tuple(connection for connection, times in self._connections.items() if times > 1)
+
+    def spec(self, routine_id: str) -> RoutineSpec:
+        """What a routine looks like, loaded or live; raises FlowError for an unknown id."""
+        routine = self._known(routine_id)
+        spec = routine if isinstance(routine, RoutineSpec) else spec_of(routine)
+        return replace(spec, title=self.titles.get(routine_id))
+
+    def problems(self) -> list[Problem]:
+        """What is wrong or unfinished. Runs nothing."""
+        return find_problems({name: self.spec(name) for name in self._routines}, self._connections)
 
     def graph(self) -> networkx.MultiDiGraph[str]:
         """Routines as nodes; one edge per connection, with ``event`` and ``slot``."""
@@ -83,6 +108,7 @@ class Flow:
         twin.place = self.place
         twin._routines = dict(self._routines)
         twin._connections = dict(self._connections)
+        twin._file = self._file
         return twin
 
     # --- editing ---
@@ -156,8 +182,7 @@ class Flow:
         Whether the types fit is told by `problems`.
         """
         connection = _connection(source, target)
-        self._check_event(connection.source)
-        self._check_slot(connection.target)
+        self.check_connection(connection)
         if connection in self._connections:
             raise FlowError(f"{connection} is connected already", routine=connection.source.routine)
         self._connections = _inserted(self._connections, connection, 1, index)
@@ -169,7 +194,128 @@ class Flow:
         if self._connections.pop(connection, None) is None:
             raise FlowError(f"there is no connection {connection}")
 
+    # --- files ---
+
+    def to_json(self) -> str:
+        """The text of the flow's file; the very text it was loaded from, if nothing was changed.
+
+        Raises FlowFileError when a live routine's class or config can't be written.
+        """
+        text = pretty(self._as_document())
+        if self._file is not None and self._file.canonical == text:
+            return self._file.text
+        return text
+
+    @classmethod
+    def from_json(
+        cls, text: str, *, folder: str | os.PathLike[str] | None = None, place: str = "flow"
+    ) -> Flow:
+        """The flow a text describes. Imports nothing; raises FlowFileError naming `place`.
+
+        Its ``folders`` are relative to `folder`. Types are looked up by reading their source; one
+        that isn't found is a problem, not an error here.
+        """
+        entry, connections, raw = schema.read(text, place)
+        flow = cls(entry.name)
+        flow.place = place
+        flow.base = None if folder is None else Path(os.path.abspath(folder))
+        flow.folders = list(entry.folders)
+        flow.extra = dict(entry.model_extra or {})
+        for routine_id, item in entry.routines.items():
+            spec = describe(item.type, flow.folders, flow.base)
+            flow._routines[routine_id] = replace(
+                spec, config=item.config, extra=dict(item.model_extra or {})
+            )
+            if item.title is not None:
+                flow.titles[routine_id] = item.title
+            if item.position is not None:
+                flow.positions[routine_id] = (item.position[0], item.position[1])
+        flow._connections = dict(Counter(connections))
+        keys = {routine_id: tuple(item) for routine_id, item in raw["routines"].items()}
+        flow._file = _Original(text, "", tuple(raw), keys)
+        flow._file = replace(flow._file, canonical=pretty(flow._as_document()))
+        return flow
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str]) -> Flow:
+        """Read a ``*.flow.json``. Imports nothing; raises FlowFileError in one line."""
+        file = Path(path)
+        text = read_text(file, MAX_BYTES)
+        return cls.from_json(text, folder=file.absolute().parent, place=shown(file))
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write the file in one step; raises FlowFileError and leaves what was there."""
+        file = Path(path)
+        write_text(file, self.to_json())
+        self.place = shown(file)
+        if self.base is None:
+            self.base = file.absolute().parent
+
+    def rebase(self, folder: str | os.PathLike[str]) -> None:
+        """Keep relative ``folders`` where they are when the file moves to another folder."""
+        target = Path(os.path.abspath(folder))
+        if self.base is not None and self.base != target:
+            self.folders = [
+                name
+                if Path(name).is_absolute()
+                else Path(os.path.relpath(self.base / name, target)).as_posix()
+                for name in self.folders
+            ]
+        self.base = target
+
+    def refresh(self) -> frozenset[str]:
+        """Read the loaded routines' sources again; the ids of those that look different now."""
+        changed = set()
+        for routine_id, old in self._routines.items():
+            if isinstance(old, RoutineSpec):
+                new = describe(old.type, self.folders, self.base)
+                new = replace(new, config=old.config, extra=old.extra, title=old.title)
+                if new != old:
+                    self._routines[routine_id] = new
+                    changed.add(routine_id)
+        return frozenset(changed)
+
+    def _as_document(self) -> dict[str, Any]:
+        file_keys = self._file.keys if self._file is not None else ()
+        document: dict[str, Any] = {"version": schema.VERSION, "name": self.name}
+        if self.folders or "folders" in file_keys:
+            document["folders"] = list(self.folders)
+        document["routines"] = {name: self._routine_document(name) for name in self._routines}
+        if self._connections or "connections" in file_keys:
+            document["connections"] = [
+                str(connection)
+                for connection, times in self._connections.items()
+                for _ in range(times)
+            ]
+        return _in_order({**document, **self.extra}, file_keys)
+
+    def _routine_document(self, routine_id: str) -> dict[str, Any]:
+        routine = self._routines[routine_id]
+        file_keys = self._file.routine_keys.get(routine_id, ()) if self._file is not None else ()
+        extra: dict[str, Any] = {}
+        if isinstance(routine, RoutineSpec):
+            name, config, extra = routine.type, routine.config, routine.extra
+        else:
+            try:
+                name, config = type_name(type(routine)), config_json(routine)
+            except FlowFileError as error:
+                where = f"{self.place}: routines.{routine_id}"
+                raise FlowFileError(f"{where}: {error}", routine=routine_id) from None
+        document: dict[str, Any] = {"type": name}
+        if routine_id in self.titles:
+            document["title"] = self.titles[routine_id]
+        if config or "config" in file_keys:
+            document["config"] = config
+        if routine_id in self.positions:
+            document["position"] = [_short(number) for number in self.positions[routine_id]]
+        return _in_order({**document, **extra}, file_keys)
+
     # --- checks ---
+
+    def check_connection(self, connection: Connection) -> None:
+        """Raises UnknownPort unless both ends exist."""
+        self._check_event(connection.source)
+        self._check_slot(connection.target)
 
     def _known(self, routine_id: str) -> Routine | RoutineSpec:
         routine = self._routines.get(routine_id)
@@ -205,6 +351,27 @@ class Flow:
                 port=port.port,
             )
         return routine
+
+
+@dataclass(frozen=True, slots=True)
+class _Original:
+    """The text a flow was loaded from, how it would be written now, and the order of its keys."""
+
+    text: str
+    canonical: str
+    keys: tuple[str, ...]
+    routine_keys: Mapping[str, tuple[str, ...]]
+
+
+def _in_order(document: dict[str, Any], keys: Sequence[str]) -> dict[str, Any]:
+    """First the keys a file had, in its order, then the others."""
+    first = {key: document[key] for key in keys if key in document}
+    return {**first, **document}
+
+
+def _short(number: float) -> float:
+    """10 rather than 10.0."""
+    return int(number) if float(number).is_integer() else number
 
 
 def _check_routine(routine_id: str, routine: object) -> None:

@@ -64,7 +64,8 @@ class RoutineSpec:
 
     ``events`` is without the implicit ``failed``. ``error`` says why the type isn't found or can't
     be read. ``complete`` is False where a base class couldn't be followed: then there may be more
-    ports and fields than listed.
+    ports than listed. ``open_config``: it may accept more fields than listed. ``extra`` holds keys
+    of the flow file that aren't known here.
     """
 
     type: str
@@ -78,6 +79,8 @@ class RoutineSpec:
     line: int | None = None
     error: str | None = None
     complete: bool = True
+    open_config: bool = False
+    extra: dict[str, Any] = field(default_factory=dict)
 
     @property
     def class_name(self) -> str:

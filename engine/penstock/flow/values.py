@@ -40,12 +40,18 @@ def check_json(type_: Any, value: Any, where: str) -> Any:
 
 def explain(error: ValidationError) -> str:
     """The first complaint in one line, ``field: expected ...``, and how many more there are."""
+    path, text = complaint(error)
+    place = ".".join(map(str, path))
+    return one_line(f"{place}: {text}" if place else text)
+
+
+def complaint(error: ValidationError) -> tuple[tuple[str | int, ...], str]:
+    """Where the first complaint is and what it says."""
     details = error.errors(include_url=False, include_context=False)
     first = details[0]
-    place = ".".join(str(part) for part in first["loc"])
     text = f"{_words(first['type'], first['msg'])}{_given(first['type'], first['input'])}"
     more = f" (and {len(details) - 1} more)" if len(details) > 1 else ""
-    return one_line(f"{place}: {text}{more}" if place else f"{text}{more}")
+    return first["loc"], one_line(f"{text}{more}")
 
 
 def one_line(text: object, limit: int = 500) -> str:

@@ -1,0 +1,357 @@
+"""A routine's ports, config fields and docstring, read from the syntax tree of its class."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+from penstock.flow.ports import DEFAULT_CAPACITY
+from penstock.flow.source import (
+    ModuleSource,
+    SourceError,
+    locate,
+    read_module,
+    refuse_name,
+    statements,
+)
+from penstock.flow.spec import REQUIRED, EventSpec, FieldSpec, SlotSpec
+
+_SIMPLE = ("bool", "int", "float", "str")
+_OURS = ("Routine", "Slot", "Event")
+_MAX_DEPTH = 30
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """A name that stands for something of Penstock's or pydantic's own."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A class and the module its text stands in."""
+
+    module: ModuleSource
+    node: ast.ClassDef
+
+
+@dataclass(slots=True)
+class ClassReading:
+    """What is read so far while going from the base classes to the class itself."""
+
+    ports: dict[str, SlotSpec | EventSpec] = field(default_factory=dict)
+    fields: dict[str, FieldSpec] = field(default_factory=dict)
+    is_routine: bool = False
+    has_logic: bool = False
+    complete: bool = True
+    open_config: bool = False
+
+
+class Reader:
+    """Follows names from module to module, looking only at files below `roots` and ``sys.path``."""
+
+    def __init__(self, roots: Sequence[Path]) -> None:
+        self._roots = tuple(roots)
+
+    def module(self, name: str) -> ModuleSource:
+        """The parsed module; raises SourceError when it isn't found or can't be read."""
+        refusal = refuse_name(name)
+        if refusal is not None:
+            raise SourceError(refusal)
+        path = locate(name, self._roots)
+        if path is None:
+            raise SourceError(f"module {name} isn't found in the flow's folders or installed")
+        return read_module(path, name)
+
+    def read(self, found: Found) -> ClassReading:
+        """Everything the class and its bases declare."""
+        reading = ClassReading()
+        self._read_class(found, reading, 0)
+        return reading
+
+    def resolve(self, module: ModuleSource, name: str, depth: int = 0) -> Found | Known | None:
+        """What a dotted name means in that module; None when nobody can say."""
+        first, _, rest = name.partition(".")
+        if depth > _MAX_DEPTH:
+            return None
+        if first in module.classes:
+            return self._member(Found(module, module.classes[first]), rest, depth)
+        if first in module.imports:
+            source, original = module.imports[first]
+            if original:
+                return self._imported(source, f"{original}.{rest}" if rest else original, depth)
+            middle, _, last = rest.rpartition(".")
+            return self._imported(f"{source}.{middle}" if middle else source, last, depth)
+        for star in module.stars:
+            found = self._imported(star, name, depth)
+            if found is not None:
+                return found
+        return None
+
+    def _imported(self, source: str, name: str, depth: int) -> Found | Known | None:
+        top = source.partition(".")[0]
+        if top == "penstock" and name in _OURS:
+            return Known(name)
+        if top == "pydantic":
+            return Known(name)
+        try:
+            return self.resolve(self.module(source), name, depth + 1) if name else None
+        except SourceError:
+            return None
+
+    def _member(self, found: Found, rest: str, depth: int) -> Found | Known | None:
+        """A class nested in another, or in one of that one's bases."""
+        if not rest:
+            return found
+        first, _, more = rest.partition(".")
+        for statement in statements(found.node.body):
+            if isinstance(statement, ast.ClassDef) and statement.name == first:
+                return self._member(Found(found.module, statement), more, depth)
+        for base in found.node.bases:
+            parent = self.resolve(found.module, dotted_name(base), depth + 1)
+            if isinstance(parent, Found):
+                nested = self._member(parent, rest, depth + 1)
+                if nested is not None:
+                    return nested
+        return None
+
+    def _read_class(self, found: Found, reading: ClassReading, depth: int) -> None:
+        for base in reversed(found.node.bases):
+            parent = self.resolve(found.module, dotted_name(base))
+            if isinstance(parent, Known):
+                reading.is_routine |= parent.name == "Routine"
+            elif parent is None or depth > _MAX_DEPTH:
+                reading.complete &= dotted_name(base) in ("object", "Generic", "ABC", "Protocol")
+            else:
+                self._read_class(parent, reading, depth + 1)
+        for statement in statements(found.node.body):
+            self._read_statement(found, statement, reading)
+
+    def _read_statement(self, found: Found, statement: ast.stmt, reading: ClassReading) -> None:
+        if isinstance(statement, ast.ClassDef):
+            if statement.name == "Config":
+                self._read_config(Found(found.module, statement), reading)
+            return
+        if isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef):
+            reading.has_logic |= statement.name == "logic"
+            reading.ports.pop(statement.name, None)
+            return
+        name, value = _assigned(statement)
+        if name is None or value is None:
+            return
+        reading.has_logic |= name == "logic"
+        port = self._port(found.module, name, value)
+        if port is not None:
+            reading.ports[name] = port
+        else:
+            reading.ports.pop(name, None)
+        if name == "Config":
+            config = self.resolve(found.module, dotted_name(value))
+            if isinstance(config, Found):
+                self._read_config(config, reading)
+            else:
+                reading.open_config = True
+
+    def _port(
+        self, module: ModuleSource, name: str, value: ast.expr
+    ) -> SlotSpec | EventSpec | None:
+        if not isinstance(value, ast.Call):
+            return None
+        kind = self.resolve(module, dotted_name(value.func))
+        if not isinstance(kind, Known) or kind.name not in ("Slot", "Event"):
+            return None
+        given = {word.arg: word.value for word in value.keywords if word.arg}
+        type_node = value.args[0] if value.args else given.get("type")
+        type_text = _type_text(type_node)
+        doc = _literal(given.get("doc"), "")
+        doc = doc if isinstance(doc, str) else ""
+        if kind.name == "Event":
+            return EventSpec(name, type_text, doc, self._ancestors(module, type_node))
+        capacity = _literal(value.args[1] if len(value.args) > 1 else given.get("capacity"), None)
+        known = isinstance(capacity, int) and not isinstance(capacity, bool) and capacity > 0
+        return SlotSpec(name, type_text, capacity if known else DEFAULT_CAPACITY, doc)
+
+    def _ancestors(self, module: ModuleSource, node: ast.expr | None) -> tuple[str, ...]:
+        """The names of the classes an event's type derives from, as far as they can be followed."""
+        names: dict[str, None] = {}
+        todo = [(module, node)] if node is not None else []
+        while todo and len(names) < 100:
+            where, expression = todo.pop()
+            if expression is None:
+                continue
+            found = self.resolve(where, dotted_name(expression))
+            if isinstance(found, Found):
+                for base in found.node.bases:
+                    name = dotted_name(base)
+                    if name and name not in names:
+                        names[name] = None
+                        todo.append((found.module, base))
+        return tuple(names)
+
+    def _read_config(self, found: Found, reading: ClassReading) -> None:
+        reading.fields.clear()
+        reading.open_config = False
+        self._read_fields(found, reading, 0)
+
+    def _read_fields(self, found: Found, reading: ClassReading, depth: int) -> None:
+        for base in reversed(found.node.bases):
+            parent = self.resolve(found.module, dotted_name(base))
+            if isinstance(parent, Found) and depth < _MAX_DEPTH:
+                self._read_fields(parent, reading, depth + 1)
+            elif not isinstance(parent, Known):
+                reading.open_config = True
+        for statement in statements(found.node.body):
+            if isinstance(statement, ast.AnnAssign) and isinstance(statement.target, ast.Name):
+                spec = _field(statement.target.id, statement.annotation, statement.value)
+                if spec is not None:
+                    reading.fields[statement.target.id] = spec
+            elif _assigned(statement)[0] == "model_config":
+                reading.open_config |= _allows_extra(_assigned(statement)[1])
+
+
+def dotted_name(node: ast.expr) -> str:
+    """``a.b.C`` as text, arguments in brackets left out; "" for any other expression."""
+    if isinstance(node, ast.Subscript):
+        return dotted_name(node.value)
+    if isinstance(node, ast.Name):
+        return node.id
+    if isinstance(node, ast.Attribute):
+        before = dotted_name(node.value)
+        return f"{before}.{node.attr}" if before else ""
+    return ""
+
+
+def _assigned(statement: ast.stmt) -> tuple[str | None, ast.expr | None]:
+    """Name and value of a plain assignment to one name."""
+    if isinstance(statement, ast.Assign) and len(statement.targets) == 1:
+        target, value = statement.targets[0], statement.value
+    elif isinstance(statement, ast.AnnAssign) and statement.value is not None:
+        target, value = statement.target, statement.value
+    else:
+        return None, None
+    return (target.id, value) if isinstance(target, ast.Name) else (None, None)
+
+
+def _type_text(node: ast.expr | None) -> str:
+    if node is None:
+        return "object"
+    if isinstance(node, ast.Constant) and isinstance(node.value, str):
+        return node.value
+    return ast.unparse(node)
+
+
+_NO_LITERAL: Final = object()
+
+
+def _literal(node: ast.expr | None, default: Any) -> Any:
+    """The value of a literal; `default` when there is none or it is computed."""
+    if node is None:
+        return default
+    try:
+        return ast.literal_eval(node)
+    except (ValueError, TypeError, SyntaxError, MemoryError, RecursionError):
+        return default
+
+
+def _field(name: str, annotation: ast.expr, value: ast.expr | None) -> FieldSpec | None:
+    if name.startswith("_") or dotted_name(annotation).rpartition(".")[2] == "ClassVar":
+        return None
+    annotation, extras = _without_annotated(annotation)
+    settings: dict[str, ast.expr] = {}
+    for call in (*extras, value):
+        settings |= _field_settings(call)
+    if value is not None and not _is_field_call(value):
+        settings["default"] = value
+    text = _type_text(annotation)
+    kind, choices = _kind(annotation, text)
+    default, computed = _default(settings)
+    if default is not REQUIRED and not _is_json(default):
+        default, computed = None, True
+    described = _literal(settings.get("description"), "")
+    alias = _literal(settings.get("alias"), name)
+    return FieldSpec(
+        name=alias if isinstance(alias, str) else name,
+        type="json" if computed else kind,
+        default=default,
+        choices=choices,
+        annotation=text,
+        doc=described if isinstance(described, str) else "",
+        constraints=_constraints(settings),
+        computed=computed,
+    )
+
+
+def _without_annotated(annotation: ast.expr) -> tuple[ast.expr, list[ast.expr]]:
+    if not isinstance(annotation, ast.Subscript) or not isinstance(annotation.slice, ast.Tuple):
+        return annotation, []
+    if dotted_name(annotation.value).rpartition(".")[2] != "Annotated":
+        return annotation, []
+    return annotation.slice.elts[0], annotation.slice.elts[1:]
+
+
+def _is_field_call(node: ast.expr | None) -> bool:
+    return isinstance(node, ast.Call) and dotted_name(node.func).rpartition(".")[2] == "Field"
+
+
+def _field_settings(node: ast.expr | None) -> dict[str, ast.expr]:
+    if not isinstance(node, ast.Call) or not _is_field_call(node):
+        return {}
+    settings = {word.arg: word.value for word in node.keywords if word.arg}
+    if node.args:
+        settings["default"] = node.args[0]
+    return settings
+
+
+def _kind(annotation: ast.expr, text: str) -> tuple[str, tuple[Any, ...]]:
+    if text in _SIMPLE:
+        return text, ()
+    if dotted_name(annotation).rpartition(".")[2] == "Literal" and isinstance(
+        annotation, ast.Subscript
+    ):
+        choices = _literal(annotation.slice, _NO_LITERAL)
+        if choices is not _NO_LITERAL:
+            return "Literal", choices if isinstance(annotation.slice, ast.Tuple) else (choices,)
+    return "json", ()
+
+
+def _default(settings: dict[str, ast.expr]) -> tuple[Any, bool]:
+    """The default and whether it is computed, so that nobody knows it before importing."""
+    node = settings.get("default")
+    if node is None:
+        return (None, True) if "default_factory" in settings else (REQUIRED, False)
+    if isinstance(node, ast.Constant) and node.value is ...:
+        return REQUIRED, False
+    value = _literal(node, _NO_LITERAL)
+    return (None, True) if value is _NO_LITERAL else (value, False)
+
+
+def _is_json(value: Any) -> bool:
+    if isinstance(value, dict):
+        return all(isinstance(key, str) and _is_json(item) for key, item in value.items())
+    if isinstance(value, list):
+        return all(map(_is_json, value))
+    return value is None or isinstance(value, str | int | float | bool)
+
+
+_CONSTRAINTS = (
+    *("ge", "gt", "le", "lt", "multiple_of"),
+    *("min_length", "max_length", "pattern"),
+)
+
+
+def _constraints(settings: dict[str, ast.expr]) -> dict[str, Any]:
+    found = {name: _literal(settings.get(name), _NO_LITERAL) for name in _CONSTRAINTS}
+    return {name: value for name, value in found.items() if value is not _NO_LITERAL}
+
+
+def _allows_extra(node: ast.expr | None) -> bool:
+    """Whether ``model_config`` lets fields through that aren't declared, or can't be read."""
+    if isinstance(node, ast.Call):
+        values = {word.arg: word.value for word in node.keywords}
+        return bool(_literal(values.get("extra"), "forbid") != "forbid")
+    settings = _literal(node, None)
+    return not isinstance(settings, dict) or settings.get("extra", "forbid") != "forbid"
