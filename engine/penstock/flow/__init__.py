@@ -7,7 +7,7 @@ General layout, a line uses only lines above it:
     spec, live                  a routine as text, made of a live one
     files, jsontext, schema     reading and writing flow files
     source, reading, catalog    routines read from their source, by name or folder
-    problems                    what is wrong or unfinished
+    problems, document          what is wrong or unfinished, a flow as its file's object
     flow                        Flow
     loading                     importing a loaded flow's routines, once it is trusted
 """

@@ -5,18 +5,19 @@ from __future__ import annotations
 import os
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from penstock.errors import FlowError, FlowFileError, UnknownPort
+from penstock.errors import FlowError, UnknownPort
 from penstock.flow import schema
 from penstock.flow.catalog import describe
 from penstock.flow.connection import Connection
+from penstock.flow.document import Original, canonical_text, text_of
 from penstock.flow.files import read_text, shown, write_text
-from penstock.flow.jsontext import MAX_BYTES, pretty
-from penstock.flow.live import config_json, spec_of, type_name
+from penstock.flow.jsontext import MAX_BYTES
+from penstock.flow.live import spec_of
 from penstock.flow.problems import Problem, find_problems
 from penstock.flow.routine import Routine, seal, shape_of
 from penstock.flow.spec import RoutineSpec
@@ -51,7 +52,7 @@ class Flow:
         self.place = "flow"
         self._routines: dict[str, Routine | RoutineSpec] = {}
         self._connections: dict[Connection, int] = {}
-        self._file: _Original | None = None
+        self._original: Original | None = None
 
     # --- looking ---
 
@@ -64,6 +65,11 @@ class Flow:
     def connections(self) -> tuple[Connection, ...]:
         """In the order they were made."""
         return tuple(self._connections)
+
+    @property
+    def counted(self) -> Mapping[Connection, int]:
+        """How often each connection is there: once, except for a mistake in a loaded file."""
+        return MappingProxyType(self._connections)
 
     @property
     def repeated(self) -> tuple[Connection, ...]:
@@ -108,7 +114,7 @@ class Flow:
         twin.place = self.place
         twin._routines = dict(self._routines)
         twin._connections = dict(self._connections)
-        twin._file = self._file
+        twin._original = self._original
         return twin
 
     # --- editing ---
@@ -201,10 +207,7 @@ class Flow:
 
         Raises FlowFileError when a live routine's class or config can't be written.
         """
-        text = pretty(self._as_document())
-        if self._file is not None and self._file.canonical == text:
-            return self._file.text
-        return text
+        return text_of(self, self._original)
 
     @classmethod
     def from_json(
@@ -232,8 +235,8 @@ class Flow:
                 flow.positions[routine_id] = (item.position[0], item.position[1])
         flow._connections = dict(Counter(connections))
         keys = {routine_id: tuple(item) for routine_id, item in raw["routines"].items()}
-        flow._file = _Original(text, "", tuple(raw), keys)
-        flow._file = replace(flow._file, canonical=pretty(flow._as_document()))
+        original = Original(text, tuple(raw), keys)
+        flow._original = replace(original, canonical=canonical_text(flow, original))
         return flow
 
     @classmethod
@@ -274,41 +277,6 @@ class Flow:
                     self._routines[routine_id] = new
                     changed.add(routine_id)
         return frozenset(changed)
-
-    def _as_document(self) -> dict[str, Any]:
-        file_keys = self._file.keys if self._file is not None else ()
-        document: dict[str, Any] = {"version": schema.VERSION, "name": self.name}
-        if self.folders or "folders" in file_keys:
-            document["folders"] = list(self.folders)
-        document["routines"] = {name: self._routine_document(name) for name in self._routines}
-        if self._connections or "connections" in file_keys:
-            document["connections"] = [
-                str(connection)
-                for connection, times in self._connections.items()
-                for _ in range(times)
-            ]
-        return _in_order({**document, **self.extra}, file_keys)
-
-    def _routine_document(self, routine_id: str) -> dict[str, Any]:
-        routine = self._routines[routine_id]
-        file_keys = self._file.routine_keys.get(routine_id, ()) if self._file is not None else ()
-        extra: dict[str, Any] = {}
-        if isinstance(routine, RoutineSpec):
-            name, config, extra = routine.type, routine.config, routine.extra
-        else:
-            try:
-                name, config = type_name(type(routine)), config_json(routine)
-            except FlowFileError as error:
-                where = f"{self.place}: routines.{routine_id}"
-                raise FlowFileError(f"{where}: {error}", routine=routine_id) from None
-        document: dict[str, Any] = {"type": name}
-        if routine_id in self.titles:
-            document["title"] = self.titles[routine_id]
-        if config or "config" in file_keys:
-            document["config"] = config
-        if routine_id in self.positions:
-            document["position"] = [_short(number) for number in self.positions[routine_id]]
-        return _in_order({**document, **extra}, file_keys)
 
     # --- checks ---
 
@@ -351,27 +319,6 @@ class Flow:
                 port=port.port,
             )
         return routine
-
-
-@dataclass(frozen=True, slots=True)
-class _Original:
-    """The text a flow was loaded from, how it would be written now, and the order of its keys."""
-
-    text: str
-    canonical: str
-    keys: tuple[str, ...]
-    routine_keys: Mapping[str, tuple[str, ...]]
-
-
-def _in_order(document: dict[str, Any], keys: Sequence[str]) -> dict[str, Any]:
-    """First the keys a file had, in its order, then the others."""
-    first = {key: document[key] for key in keys if key in document}
-    return {**first, **document}
-
-
-def _short(number: float) -> float:
-    """10 rather than 10.0."""
-    return int(number) if float(number).is_integer() else number
 
 
 def _check_routine(routine_id: str, routine: object) -> None:

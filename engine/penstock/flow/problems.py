@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from penstock.flow.connection import Connection
+from penstock.flow.jsontext import dotted
 from penstock.flow.spec import REQUIRED, RoutineSpec, validate_field
 from penstock.flow.typetext import fits
 from penstock.ids import PortRef
@@ -50,7 +51,7 @@ def _of_routine(routine_id: str, spec: RoutineSpec) -> Iterator[Problem]:
         return
     fields = {field.name: field for field in spec.fields}
     for name, value in spec.config.items():
-        place = f"{routine_id}.config.{name}"
+        place = dotted((routine_id, "config", name))
         if name in fields:
             reason = validate_field(fields[name], value)
             if reason is not None:
@@ -59,7 +60,7 @@ def _of_routine(routine_id: str, spec: RoutineSpec) -> Iterator[Problem]:
             yield Problem("error", place, routine_id, _no_field(name, list(fields)))
     for name, field in fields.items():
         if field.default is REQUIRED and name not in spec.config:
-            place = f"{routine_id}.config.{name}"
+            place = dotted((routine_id, "config", name))
             yield Problem("error", place, routine_id, "a value is required, there is none")
 
 
