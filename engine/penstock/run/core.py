@@ -130,6 +130,9 @@ class JobCore:
         self.started_at = self.tell.now
         self._move(JobStatus.RUNNING)
         self.tell.started(self.plan.flow, self.by_id)
+        for run in self.runs:
+            run.stops = message.stops.get(run.id, ())
+            run.open = run.open and not run.stops
         if message.hold_generation is not None:
             self._close_gates()
             self.hold = Hold(next(self._hold_ids), message.hold_generation, "pause")

@@ -55,9 +55,8 @@ class GlobalJobManager:
             )
             self._jobs[new_id] = executor
             stops, hold = stops_of(new_id, self._stops), self._hold_new
-        executor.start(Start(tuple(params), hold))
-        if stops:
-            executor.send(SetStops(stops))
+            # Inside the lock: whoever changes stops or pauses later finds the job's queue begun.
+            executor.start(Start(tuple(params), hold, stops))
         return executor
 
     def get(self, job_id: str) -> JobExecutor:

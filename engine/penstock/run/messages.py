@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from penstock.run.hold import ReadyActivation
@@ -12,10 +12,14 @@ from penstock.run.slices import SlotQueue
 
 @dataclass(frozen=True, slots=True)
 class Start:
-    """Begin; `params` are (``routine.slot``, checked value). Held at once with a generation."""
+    """Begin. `params` are (``routine.slot``, checked value), `stops` as in `SetStops`.
+
+    With a `hold_generation` the job is held before anything starts.
+    """
 
     params: tuple[tuple[str, Any], ...] = ()
     hold_generation: int | None = None
+    stops: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
