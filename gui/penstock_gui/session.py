@@ -33,6 +33,7 @@ from penstock_gui.document import (
     Point,
     RemoveItems,
     RenameRoutine,
+    SourceWatch,
 )
 
 
@@ -70,12 +71,14 @@ class Selection:
 
 
 NOTHING = Selection()
+_ROOM = (240.0, 140.0)
 
 
 class Session(QObject):
     """One person's work on one flow: edits go through `undo`, runs through `client`.
 
     `trusted` says whether code in a folder may be run; until the application sets it, none may.
+    `view_centre` is set by whoever shows the flow: the middle of what is seen, in its coordinates.
 
     Signals:
         job_selected(job id or None): another job is shown
@@ -107,7 +110,9 @@ class Session(QObject):
         self.client = client
         self.bridge = bridge
         self.undo = QUndoStack(self)
+        self._sources = SourceWatch(document, self)
         self.trusted: Callable[[Path], bool] = lambda folder: False
+        self.view_centre: Callable[[], Point] | None = None
         self._job_id: str | None = None
         self._former_job: str | None = None
         self._mode = "idle"
@@ -231,12 +236,17 @@ class Session(QObject):
             self.client.cancel(self._job_id)
 
     def _start_if_trusted(self) -> None:
-        for folder in self.document.code_folders:
+        for folder in self._folders_to_trust():
             if folder not in self._consented and not self.trusted(folder):
                 self._asked = folder
                 self.trust_needed.emit(folder)
                 return
         self._start()
+
+    def _folders_to_trust(self) -> tuple[Path, ...]:
+        """Where the code comes from, and before it the file that says so."""
+        own = (self.document.folder,) if self.document.path else ()
+        return tuple(dict.fromkeys(own + self.document.code_folders))
 
     def _start(self) -> None:
         text = self.document.flow.to_json()
@@ -294,6 +304,23 @@ class Session(QObject):
         self.undo.push(AddRoutine(self.document, routine_id, spec, position))
         self.select((routine_id,))
         return routine_id
+
+    def free_place(self) -> Point | None:
+        """Where another routine hides no other: near the middle of what is seen.
+
+        None, which leaves it to the automatic layout, while nothing has a place.
+        """
+        taken = [p for p in map(self.document.position, self.document.ids()) if p is not None]
+        if self.view_centre is not None:
+            x, y = self.view_centre()
+        elif taken:
+            x, y = max(taken)
+            x += _ROOM[0]
+        else:
+            return None
+        while any(abs(x - a) < _ROOM[0] and abs(y - b) < _ROOM[1] for a, b in taken):
+            y += _ROOM[1]
+        return x, y
 
     def connect_ports(self, source: PortRef, target: PortRef) -> None:
         """Connect an event to a slot, or say in a notice why not."""

@@ -4,9 +4,9 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from helpers.scripted import ScriptedClient, routine_count, slot_count
 from pytestqt.qtbot import QtBot
 
+from helpers.scripted import ScriptedClient, routine_count, slot_count
 from penstock.host import StartRefused
 from penstock.observe import JobHeld, JobStarted
 from penstock_gui.bridge import BUDGET, EngineBridge

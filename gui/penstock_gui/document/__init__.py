@@ -3,6 +3,7 @@
 General layout:
     document    FlowDocument: a Flow with signals; nothing of it is imported or run
     commands    one QUndoCommand per kind of edit
+    watch       has sources read again when they change on disk
 """
 
 from penstock_gui.document.commands import (
@@ -16,6 +17,7 @@ from penstock_gui.document.commands import (
     RenameRoutine,
 )
 from penstock_gui.document.document import UNSET, FlowDocument, Point
+from penstock_gui.document.watch import SourceWatch
 
 __all__ = [
     "UNSET",
@@ -29,4 +31,5 @@ __all__ = [
     "Point",
     "RemoveItems",
     "RenameRoutine",
+    "SourceWatch",
 ]

@@ -29,7 +29,7 @@ class _Edit(QUndoCommand):
     ) -> None:
         super().__init__(text, parent)
         self._document = document
-        self._before = ""
+        self._before = document.memento()
 
     def apply(self) -> None:
         raise NotImplementedError

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import json
 import os
-from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 from PySide6.QtCore import QObject, QTimer, Signal
 
-from penstock.flow import Connection, Flow, Problem, RoutineSpec, compatible
+from penstock.flow import Connection, Flow, Problem, RoutineSpec, fits
 from penstock.ids import PortRef, is_valid_id
 
 Point = tuple[float, float]
+UNTITLED = "untitled"
 
 
 class _Unset:
@@ -25,6 +25,14 @@ class _Unset:
 
 UNSET: Final = _Unset()
 """In place of a value: the file doesn't name it, so the default holds."""
+
+
+@dataclass(frozen=True)
+class Memento:
+    """A flow as it was, and which reading of the routines' sources it holds."""
+
+    flow: Flow
+    readings: int
 
 
 class FlowDocument(QObject):
@@ -39,6 +47,7 @@ class FlowDocument(QObject):
         routine_changed(id): its config or title
         connected(Connection), disconnected(Connection)
         name_changed(), path_changed(), saved()
+        sources_changed(): the routines' sources were read again
         problems_changed(): once per turn of the event loop in which anything changed
     """
 
@@ -54,6 +63,7 @@ class FlowDocument(QObject):
     name_changed = Signal()
     path_changed = Signal()
     saved = Signal()
+    sources_changed = Signal()
     problems_changed = Signal()
 
     def __init__(self, parent: QObject | None = None) -> None:
@@ -61,6 +71,7 @@ class FlowDocument(QObject):
         self._flow = _empty_flow()
         self._path: Path | None = None
         self._colors: dict[str, int] = {}
+        self._readings = 0
         self._problems: list[Problem] | None = None
         self._problems_timer = QTimer(self, singleShot=True, interval=0)
         self._problems_timer.timeout.connect(self.problems_changed)
@@ -135,18 +146,18 @@ class FlowDocument(QObject):
         """None when an event may be connected to a slot, else the reason in words."""
         if source.routine not in self._flow.routines or target.routine not in self._flow.routines:
             return "no such routine"
-        slot = next((s for s in self.spec(target.routine).slots if s.name == target.port), None)
+        slot = self.spec(target.routine).slot(target.port)
         if slot is None:
             return f"{target.port} is no slot of {target.routine}"
-        event = self._event_type(source)
+        event = self.spec(source.routine).event(source.port)
         if event is None:
             return f"{source.port} is no event of {source.routine}"
         if any(c.source == source and c.target == target for c in self._flow.connections):
             return "connected already"
-        return compatible(event, slot.type)
+        return fits(event, slot)
 
     def free_id(self, type_name: str) -> str:
-        """An id for another routine of a type: the class's name in small letters, or with _2 and so on."""
+        """An id for another routine of a type: its class in small letters, numbered if taken."""
         base = type_name.rpartition(":")[2].rpartition(".")[2].lower()
         if not is_valid_id(base):
             base = "routine"
@@ -179,18 +190,20 @@ class FlowDocument(QObject):
     def save(self, path: Path) -> None:
         """Write the file atomically; raises FlowFileError and then changes nothing.
 
-        Folders named relative to the former file go on meaning the same places.
+        Folders named relative to the former file go on meaning the same places; a flow without
+        a name gets the file's.
         """
         path = Path(path).resolve()
-        moved = self._path is not None and path.parent != self._path.parent
-        before = list(self._flow.folders)
-        if moved:
-            self._flow.folders[:] = [self._folder_seen_from(path.parent, f) for f in before]
-        try:
-            self._flow.save(path)
-        except BaseException:
-            self._flow.folders[:] = before
-            raise
+        flow = self._flow.copy()
+        if self._path is not None and path.parent != self._path.parent:
+            flow.folders = [self._folder_seen_from(path.parent, f) for f in flow.folders]
+        if flow.name == UNTITLED:
+            flow.name = path.name.removesuffix(".json").removesuffix(".flow")
+        flow.save(path)
+        flow.base = path.parent
+        renamed, self._flow = flow.name != self._flow.name, flow
+        if renamed:
+            self.name_changed.emit()
         if path != self._path:
             self._path = path
             self.path_changed.emit()
@@ -199,22 +212,29 @@ class FlowDocument(QObject):
 
     def read_again(self) -> None:
         """Read the routines' sources anew, because a file or the flow's place has changed."""
-        before = {routine_id: self.spec(routine_id) for routine_id in self.ids()}
-        self._flow = self._parse(self._flow.to_json())
-        if any(self.spec(routine_id) != spec for routine_id, spec in before.items()):
+        self._readings += 1
+        if self._flow.refresh():
             self.reset.emit()
+        self.sources_changed.emit()
         self._touch()
 
     # Mutators, for undo commands.
 
-    def memento(self) -> str:
-        """The whole flow as a value, for `restore`."""
-        return self._flow.to_json()
+    def memento(self) -> Memento:
+        """Routines and connections as a value, for `restore`."""
+        return Memento(self._flow.copy(), self._readings)
 
-    def restore(self, memento: str) -> None:
-        """Make the flow exactly what it was, and tell the differences."""
-        before, self._flow = self._flow, self._parse(memento)
-        now = self._flow
+    def restore(self, memento: Memento) -> None:
+        """Make routines and connections exactly what they were, and tell the differences.
+
+        Where the file lies and how it names its folders is no edit and stays as it is.
+        """
+        before, now = self._flow, memento.flow.copy()
+        now.name, now.folders = before.name, list(before.folders)
+        now.base, now.place = before.base, before.place
+        if memento.readings != self._readings:
+            now.refresh()
+        self._flow = now
         for connection in before.connections:
             if connection not in now.connections:
                 self.disconnected.emit(connection)
@@ -283,25 +303,16 @@ class FlowDocument(QObject):
 
     def set_config(self, routine_id: str, field: str, value: Any) -> None:
         """Give a config field a value, or its default back by `UNSET`."""
-
-        def change(data: dict[str, Any]) -> None:
-            config = data["routines"][routine_id].setdefault("config", {})
-            if value is UNSET:
-                config.pop(field, None)
-            else:
-                config[field] = value
-
-        self._rewrite(change)
+        config = dict(self.spec(routine_id).config)
+        if value is UNSET:
+            config.pop(field, None)
+        else:
+            config[field] = value
+        self._flow.configure(routine_id, config)
         self.routine_changed.emit(routine_id)
         self._touch()
 
     # Helpers.
-
-    def _event_type(self, port: PortRef) -> str | None:
-        if port.port == "failed":
-            return "Failure"
-        events = self.spec(port.routine).events
-        return next((event.type for event in events if event.name == port.port), None)
 
     def _replace(self, flow: Flow, path: Path | None) -> None:
         self._flow, self._path = flow, path
@@ -311,14 +322,6 @@ class FlowDocument(QObject):
         self.name_changed.emit()
         self.reset.emit()
         self._touch()
-
-    def _parse(self, text: str) -> Flow:
-        return Flow.from_json(text, folder=self.folder, place=str(self._path or "flow"))
-
-    def _rewrite(self, change: Callable[[dict[str, Any]], None]) -> None:
-        data = json.loads(self._flow.to_json())
-        change(data)
-        self._flow = self._parse(json.dumps(data))
 
     def _folder_seen_from(self, new_home: Path, folder: str) -> str:
         """A folder entry for a file in another place; relative only to what lies below it."""
@@ -339,7 +342,7 @@ class FlowDocument(QObject):
 
 
 def _empty_flow() -> Flow:
-    flow = Flow("untitled")
+    flow = Flow(UNTITLED)
     flow.folders[:] = ["."]
     return flow
 

@@ -1,0 +1,137 @@
+"""What the inspector says about counters, values and holds, as text."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from penstock.host import ValueSample
+from penstock.observe import JobHeld, JobView, RoutineCount, SlotCount
+from penstock_gui.widgets.wording import NONE, one_line
+
+_MAX_VALUE = 400
+NOTHING_YET = "nothing yet"
+
+
+@dataclass(frozen=True)
+class Stat:
+    """A number with its unit below; ``color`` is a token."""
+
+    text: str
+    unit: str
+    color: str = "text"
+
+
+@dataclass(frozen=True)
+class HeldLine:
+    """A message that waits for the held routine to go on."""
+
+    place: str
+    text: str
+
+
+def stats(count: RoutineCount) -> tuple[Stat, ...]:
+    """Activations, failures, mean and total time of a routine."""
+    mean = precise(count.seconds / count.activations) if count.activations else NONE
+    return (
+        Stat(f"{count.activations:,}", "activations"),
+        Stat(f"{count.failures:,}", "failures", "state.failed" if count.failures else "text"),
+        Stat(mean, "mean"),
+        Stat(precise(count.seconds), "total"),
+    )
+
+
+def precise(seconds: float) -> str:
+    """A short time with two or three digits: ``850 us``, ``2.1 ms``, ``9.84 s``."""
+    if seconds <= 0:
+        return "0 ms"
+    if seconds < 0.0009995:
+        return f"{seconds * 1e6:.0f} \N{MICRO SIGN}s"
+    if seconds < 0.9995:
+        milli = seconds * 1e3
+        return f"{milli:.1f} ms" if milli < 99.95 else f"{milli:.0f} ms"
+    if seconds < 99.95:
+        return f"{seconds:.1f} s"
+    return f"{seconds / 60:.1f} min"
+
+
+def chip(count: RoutineCount | None, job_over: bool) -> tuple[str, str]:
+    """Status and words of a routine's chip; without a job it has not run yet."""
+    if count is None:
+        return "idle", "not run yet"
+    if count.running:
+        threads = "1 thread" if count.running == 1 else f"{count.running} threads"
+        return "running", f"running · {threads}"
+    if job_over and count.status == "idle":
+        return "done", ""
+    return count.status, ""
+
+
+def depth(count: SlotCount) -> str:
+    """``17/1,000``."""
+    return f"{count.depth:,}/{count.capacity:,}"
+
+
+def slot_line(count: SlotCount) -> str:
+    """What passed through a slot: ``1,911 in · most 64 waited``."""
+    parts = [f"{count.posted:,} in", f"most waiting {count.high_water:,}"]
+    if count.dead:
+        parts.append(f"{count.dead:,} dead")
+    if count.discarded:
+        parts.append(f"{count.discarded:,} discarded")
+    return " · ".join(parts)
+
+
+def depth_color(count: SlotCount) -> str:
+    """Colour token of how full a slot is."""
+    full = count.depth / count.capacity if count.capacity else 0.0
+    if full >= 0.85:
+        return "queue.high"
+    return "state.waiting" if full >= 0.6 else "text"
+
+
+def newest(samples: tuple[ValueSample, ...]) -> ValueSample | None:
+    """The last value of a port."""
+    return samples[-1] if samples else None
+
+
+def value_text(sample: ValueSample | None) -> str:
+    """One bounded line of a value."""
+    return NOTHING_YET if sample is None else one_line(sample.value.text, _MAX_VALUE)
+
+
+def value_color(sample: ValueSample | None) -> str:
+    """Colour token of a value by its type."""
+    if sample is None:
+        return "text.3"
+    kind = sample.value.type
+    if kind == "str":
+        return "syn.str"
+    if kind in ("int", "float", "complex", "bool", "NoneType"):
+        return "syn.num"
+    return "state.failed" if kind == "Failure" else "text"
+
+
+def value_tip(sample: ValueSample | None) -> str:
+    """Type, size and number of a value's message."""
+    if sample is None:
+        return ""
+    size = "" if sample.value.size is None else f", size {sample.value.size:,}"
+    return f"{sample.value.type}{size}, message {sample.number:,}"
+
+
+def held_title(view: JobView) -> str:
+    """``Held before parse, by breakpoint, 4 more waiting``."""
+    held = view.held
+    if held is None:
+        return ""
+    words = {"pause": "paused", "breakpoint": "breakpoint", "step": "after a step"}
+    title = f"Held here: {words.get(held.why, held.why)}"
+    return f"{title}, {held.waiting:,} more waiting" if held.waiting else title
+
+
+def held_lines(held: JobHeld) -> tuple[HeldLine, ...]:
+    """The messages the held activation would take."""
+    return tuple(
+        HeldLine(f"{m.slot}  #{m.number:,}", one_line(m.value.text, _MAX_VALUE))
+        for m in held.messages
+    )

@@ -1,0 +1,222 @@
+"""What the inspector's pages are made of: rules, sections, stats, rows of name and value."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import QRectF, QSize, Qt
+from PySide6.QtGui import QFontMetrics, QPainter, QPaintEvent, QPen, QResizeEvent
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QSizePolicy, QVBoxLayout, QWidget
+
+from penstock_gui.docks.inspector.facts import Stat
+from penstock_gui.theme import Theme
+from penstock_gui.widgets import PlainLabel
+
+PAD = 12
+_NAME_WIDTH = 84
+
+
+class ElidedLabel(PlainLabel):
+    """One line that is cut with an ellipsis where its room ends; the tip has all of it."""
+
+    def __init__(
+        self,
+        theme: Theme,
+        text: str = "",
+        *,
+        color: str = "text",
+        font: str = "body",
+        mode: Qt.TextElideMode = Qt.TextElideMode.ElideRight,
+    ) -> None:
+        super().__init__(theme, "", color=color, font=font)
+        self._full = ""
+        self._mode = mode
+        self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
+        self.show_text(text)
+
+    @property
+    def full_text(self) -> str:
+        """The text without ellipsis."""
+        return self._full
+
+    def show_text(self, text: str, tip: str = "") -> None:
+        """Show another text; `tip` goes above it in the tool tip."""
+        if text != self._full or tip != self.toolTip():
+            self._full = text
+            self.setToolTip(plain_tip(f"{tip}\n{text}" if tip else text))
+            self._elide()
+
+    def _elide(self) -> None:
+        shown = QFontMetrics(self.font()).elidedText(self._full, self._mode, self.width())
+        if shown != self.text():
+            self.setText(shown)
+
+    def minimumSizeHint(self) -> QSize:
+        return QSize(24, super().minimumSizeHint().height())
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self._elide()
+
+
+def plain_tip(text: str) -> str:
+    """A tool tip's text that Qt doesn't take for markup."""
+    if not text:
+        return ""
+    safe = text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    return f"<p style='white-space:pre-wrap'>{safe}</p>"
+
+
+class Swatch(QWidget):
+    """The routine's colour."""
+
+    def __init__(self, theme: Theme, color: int) -> None:
+        super().__init__()
+        self._theme = theme
+        self._color = color
+        self.setFixedSize(12, 12)
+        theme.changed.connect(self.update)
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        painter = QPainter(self)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        painter.setPen(QPen(self._theme.routine_edge(self._color), 1))
+        painter.setBrush(self._theme.routine_color(self._color))
+        painter.drawRoundedRect(QRectF(0.5, 0.5, 11, 11), 2, 2)
+        painter.end()
+
+
+def rule() -> QFrame:
+    """A hair line between sections."""
+    line = QFrame()
+    line.setObjectName("rule")
+    return line
+
+
+class Section(QWidget):
+    """A part of a page under a heading in capitals, with a rule above."""
+
+    def __init__(self, theme: Theme, heading: str = "") -> None:
+        super().__init__()
+        outer = QVBoxLayout(self)
+        outer.setContentsMargins(0, 0, 0, 0)
+        outer.setSpacing(0)
+        outer.addWidget(rule())
+        self.body = QVBoxLayout()
+        self.body.setContentsMargins(PAD, 10, PAD, PAD)
+        self.body.setSpacing(6)
+        outer.addLayout(self.body)
+        if heading:
+            head = PlainLabel(
+                theme, heading.upper(), color="text.2", font="caption.strong", selectable=False
+            )
+            self.body.addWidget(head)
+
+
+class StatRow(QWidget):
+    """Numbers side by side, each above its unit."""
+
+    def __init__(self, theme: Theme, first: tuple[Stat, ...]) -> None:
+        super().__init__()
+        row = QHBoxLayout(self)
+        row.setContentsMargins(PAD, 10, PAD, 10)
+        row.setSpacing(8)
+        self._labels: list[PlainLabel] = []
+        for stat in first:
+            column = QVBoxLayout()
+            column.setSpacing(0)
+            number = PlainLabel(theme, font="title")
+            self._labels.append(number)
+            column.addWidget(number)
+            unit = PlainLabel(theme, stat.unit, color="text.2", font="caption", selectable=False)
+            column.addWidget(unit)
+            row.addLayout(column)
+            row.addStretch(1)
+        self.show_stats(first)
+
+    def texts(self) -> tuple[str, ...]:
+        """The numbers as shown."""
+        return tuple(label.text() for label in self._labels)
+
+    def show_stats(self, stats: tuple[Stat, ...]) -> None:
+        """Show other numbers of the same kinds."""
+        for label, stat in zip(self._labels, stats, strict=True):
+            if label.text() != stat.text:
+                label.setText(stat.text)
+            label.set_color(stat.color)
+
+
+class ValueRow(QWidget):
+    """A name at the left, a value in the values' font at the right."""
+
+    def __init__(
+        self, theme: Theme, name: str, value: str = "", color: str = "text", font: str = "mono"
+    ) -> None:
+        super().__init__()
+        row = QHBoxLayout(self)
+        row.setContentsMargins(0, 0, 0, 0)
+        row.setSpacing(8)
+        self.name = ElidedLabel(theme, name, color="text.2")
+        self.name.setFixedWidth(_NAME_WIDTH)
+        self.value = ElidedLabel(theme, value, color=color, font=font)
+        row.addWidget(self.name)
+        row.addWidget(self.value, 1)
+
+    def show_value(self, text: str, color: str, tip: str = "") -> None:
+        """Show another value."""
+        self.value.show_text(text, tip)
+        self.value.set_color(color)
+
+
+class PortRow(QWidget):
+    """A port: name, type, and one more word at the right."""
+
+    def __init__(self, theme: Theme, name: str, type_text: str, more: str, tip: str = "") -> None:
+        super().__init__()
+        row = QHBoxLayout(self)
+        row.setContentsMargins(0, 0, 0, 0)
+        row.setSpacing(8)
+        self.name = ElidedLabel(theme, name)
+        self.name.setFixedWidth(_NAME_WIDTH)
+        self.name.show_text(name, tip)
+        row.addWidget(self.name)
+        row.addWidget(ElidedLabel(theme, type_text, color="syn.type", font="mono"), 1)
+        self.more = PlainLabel(theme, more, color="text.2", selectable=False)
+        row.addWidget(self.more)
+
+
+class HeldCard(QFrame):
+    """The messages held at this routine, on the held ground."""
+
+    def __init__(self, theme: Theme) -> None:
+        super().__init__()
+        self._theme = theme
+        self._box = QVBoxLayout(self)
+        self._box.setContentsMargins(10, 8, 10, 8)
+        self._box.setSpacing(4)
+        self._dress()
+        theme.changed.connect(self._dress)
+
+    def show_held(self, title: str, lines: list[tuple[str, str]]) -> None:
+        """Show which messages would go next."""
+        while (item := self._box.takeAt(0)) is not None:
+            if (widget := item.widget()) is not None:
+                widget.setParent(None)
+                widget.deleteLater()
+        head = PlainLabel(self._theme, title, color="state.held", font="body.strong", wrap=True)
+        self._box.addWidget(head)
+        for place, text in lines:
+            self._box.addWidget(PlainLabel(self._theme, place, color="text.2", font="caption"))
+            self._box.addWidget(ElidedLabel(self._theme, text, font="mono"))
+
+    def _dress(self) -> None:
+        ground, edge = self._theme.color("held.bg"), self._theme.color("held.edge")
+        self.setStyleSheet(
+            f"HeldCard {{ background: {ground.name()}; border: 1px solid {edge.name()};"
+            " border-radius: 4px; }"
+        )
+
+
+def glyph_label(theme: Theme, icon: str, color: str, size: int = 12) -> QLabel:
+    """A small icon beside a text."""
+    label = QLabel()
+    label.setPixmap(theme.pixmap(icon, color, size, label.devicePixelRatioF()))
+    return label

@@ -1,0 +1,281 @@
+"""The page of one routine: what it is, how it runs, its values, its config, its ports."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
+
+from penstock.flow import EventSpec, SlotSpec
+from penstock.host import RoutineValues
+from penstock.observe import RoutineCount
+from penstock_gui.docks.inspector import facts
+from penstock_gui.docks.inspector.form import ConfigForm, TextBox
+from penstock_gui.docks.inspector.parts import (
+    PAD,
+    ElidedLabel,
+    HeldCard,
+    PortRow,
+    Section,
+    StatRow,
+    Swatch,
+    ValueRow,
+    plain_tip,
+)
+from penstock_gui.session import Session
+from penstock_gui.theme import Theme
+from penstock_gui.widgets import PlainLabel, StateChip
+
+_NO_COUNT = RoutineCount("idle", 0, 0, 0, 0, 0.0, 0, {}, {})
+
+
+class RoutinePage(QWidget):
+    """Shows one routine by id. Parts without anything to say are hidden."""
+
+    def __init__(self, session: Session, theme: Theme, routine_id: str) -> None:
+        super().__init__()
+        self._session = session
+        self._theme = theme
+        self.routine_id = routine_id
+        self.spec = session.document.spec(routine_id)
+        self._box = QVBoxLayout(self)
+        self._box.setContentsMargins(0, 0, 0, 0)
+        self._box.setSpacing(0)
+        self._add_head()
+        self._add_stats()
+        self._add_held()
+        self._add_slots()
+        self._add_events()
+        self._add_form()
+        self._add_ports()
+        self._box.addStretch(1)
+        self.show_run()
+
+    # What changes while the page stands.
+
+    def show_run(self) -> None:
+        """Show the counters of the shown job."""
+        view = self._session.view
+        count = view.routines.get(self.routine_id) if view else None
+        self.chip.show_state(*facts.chip(count, view.is_over if view else False))
+        self._stats_section.setVisible(count is not None)
+        if count is not None:
+            self.stats.show_stats(facts.stats(count))
+        self._show_depths(count)
+        self._events_section.setVisible(count is not None)
+        self._show_held()
+        self._show_version()
+
+    def show_values(self, values: RoutineValues) -> None:
+        """Show the last value of each port."""
+        for rows, samples in (
+            (self._slot_values, values.slots),
+            (self._event_values, values.events),
+        ):
+            for name, row in rows.items():
+                sample = facts.newest(samples.get(name, ()))
+                row.show_value(
+                    facts.value_text(sample), facts.value_color(sample), facts.value_tip(sample)
+                )
+
+    def show_spec(self) -> bool:
+        """Show the config and title as they are now; False when the page must be built anew."""
+        spec = self._session.document.spec(self.routine_id)
+        same_ports = (spec.slots, spec.events) == (self.spec.slots, self.spec.events)
+        if not same_ports or not self.form.fits(spec):
+            return False
+        self.spec = spec
+        self.form.show_spec(spec)
+        self.title.show_text(self._session.document.title(self.routine_id))
+        self.title_box.show_text(self._session.document.flow.titles.get(self.routine_id, ""))
+        return True
+
+    def commit(self) -> None:
+        """Hand in what was typed and not entered."""
+        for box in (self.id_box, self.title_box):
+            box.commit()
+        self.form.commit()
+
+    # Building.
+
+    def _add_head(self) -> None:
+        document, theme, spec = self._session.document, self._theme, self.spec
+        head = QVBoxLayout()
+        head.setContentsMargins(PAD, PAD, PAD, PAD)
+        head.setSpacing(6)
+        first = QHBoxLayout()
+        first.setSpacing(8)
+        first.addWidget(Swatch(theme, document.color_index(self.routine_id)))
+        self.title = ElidedLabel(theme, document.title(self.routine_id), font="title")
+        first.addWidget(self.title, 1)
+        self.chip = StateChip(theme)
+        first.addWidget(self.chip)
+        head.addLayout(first)
+        kind = ElidedLabel(
+            theme, spec.type, color="syn.type", font="mono", mode=Qt.TextElideMode.ElideLeft
+        )
+        kind.show_text(spec.type, f"{spec.source}:{spec.line}" if spec.source else "")
+        head.addWidget(kind)
+        if spec.error:
+            head.addWidget(PlainLabel(theme, spec.error, color="state.failed", wrap=True))
+        if spec.doc.strip():
+            text = _paragraph(spec.doc)
+            doc = PlainLabel(theme, text, color="text.2", wrap=True)
+            doc.setToolTip(plain_tip(spec.doc.strip()[:2000]))
+            head.addWidget(doc)
+        self._box.addLayout(head)
+
+    def _add_stats(self) -> None:
+        self._stats_section = Section(self._theme)
+        self._stats_section.body.setContentsMargins(0, 0, 0, 0)
+        self.stats = StatRow(self._theme, facts.stats(_NO_COUNT))
+        self._stats_section.body.addWidget(self.stats)
+        self._box.addWidget(self._stats_section)
+
+    def _add_held(self) -> None:
+        self._held_section = Section(self._theme, "Held")
+        self.held = HeldCard(self._theme)
+        self._held_id: int | None = None
+        self._held_section.body.addWidget(self.held)
+        self._box.addWidget(self._held_section)
+
+    def _add_slots(self) -> None:
+        self._slots_section = Section(self._theme, "Slots")
+        self._depths: dict[str, tuple[ValueRow, PlainLabel]] = {}
+        self._slot_values: dict[str, ValueRow] = {}
+        for slot in self.spec.slots:
+            counts = ValueRow(self._theme, slot.name, color="text.2", font="body")
+            depth = PlainLabel(self._theme, font="pill", selectable=False)
+            layout = counts.layout()
+            if layout is not None:
+                layout.addWidget(depth)
+            self._depths[slot.name] = (counts, depth)
+            value = ValueRow(self._theme, "last value", facts.NOTHING_YET, "text.3")
+            self._slot_values[slot.name] = value
+            self._slots_section.body.addWidget(counts)
+            self._slots_section.body.addWidget(value)
+        self._box.addWidget(self._slots_section)
+
+    def _add_events(self) -> None:
+        self._events_section = Section(self._theme, "Events, last value")
+        self._event_values: dict[str, ValueRow] = {}
+        for name in [*(event.name for event in self.spec.events), "failed"]:
+            row = ValueRow(self._theme, name, facts.NOTHING_YET, "text.3")
+            self._event_values[name] = row
+            self._events_section.body.addWidget(row)
+        self._box.addWidget(self._events_section)
+
+    def _add_form(self) -> None:
+        theme, document = self._theme, self._session.document
+        section = Section(theme, "Config")
+        section.body.setSpacing(12)
+        self.id_box = TextBox(
+            theme, "Id", "F2 renames; connections and breakpoints follow", self.routine_id
+        )
+        self.id_box.entered.connect(self._on_id_entered)
+        title = document.flow.titles.get(self.routine_id, "")
+        self.title_box = TextBox(theme, "Title", "", title, "as the id")
+        self.title_box.entered.connect(self._on_title_entered)
+        section.body.addWidget(self.id_box)
+        section.body.addWidget(self.title_box)
+        self.form = ConfigForm(theme, self.spec)
+        self.form.changed.connect(self._on_config_changed)
+        if self.form.boxes:
+            section.body.addWidget(self.form)
+        self.version = PlainLabel(theme, color="text.3", font="caption", wrap=True)
+        section.body.addWidget(self.version)
+        self._box.addWidget(section)
+
+    def _add_ports(self) -> None:
+        section = Section(self._theme, "Ports")
+        self.ports: dict[str, PortRow] = {}
+        for slot in self.spec.slots:
+            self._add_port(section, slot, f"holds {slot.capacity:,}")
+        for event in self.spec.events:
+            self._add_port(section, event, self._connected(event.name))
+        failed = EventSpec("failed", "Failure", "What became of an activation that raised.")
+        self._add_port(section, failed, self._connected("failed"))
+        self._box.addWidget(section)
+
+    def _add_port(self, section: Section, port: SlotSpec | EventSpec, more: str) -> None:
+        row = PortRow(self._theme, port.name, port.type, more, port.doc)
+        self.ports[port.name] = row
+        section.body.addWidget(row)
+
+    def show_connections(self) -> None:
+        """Say how often each event is connected now."""
+        for name in [*(event.name for event in self.spec.events), "failed"]:
+            self.ports[name].more.setText(self._connected(name))
+
+    def _connected(self, event: str) -> str:
+        outgoing = self._session.document.outgoing(self.routine_id)
+        number = sum(connection.source.port == event for connection in outgoing)
+        if not number:
+            return "not connected"
+        return "1 connection" if number == 1 else f"{number} connections"
+
+    # What is shown of a run.
+
+    def _show_depths(self, count: RoutineCount | None) -> None:
+        self._slots_section.setVisible(count is not None and bool(self._depths))
+        if count is None:
+            return
+        for name, (row, depth) in self._depths.items():
+            slot = count.slots.get(name)
+            row.setVisible(slot is not None)
+            self._slot_values[name].setVisible(slot is not None)
+            if slot is not None:
+                row.show_value(facts.slot_line(slot), "text.2")
+                depth.setText(facts.depth(slot) if slot.depth else "empty")
+                depth.set_color(facts.depth_color(slot) if slot.depth else "text.3")
+
+    def _show_held(self) -> None:
+        view = self._session.view
+        held = view.held if view else None
+        is_here = held is not None and held.place == self.routine_id
+        self._held_section.setVisible(is_here)
+        if view is None or held is None or not is_here:
+            self._held_id = None
+        elif held.held_id != self._held_id:
+            self._held_id = held.held_id
+            lines = [(line.place, line.text) for line in facts.held_lines(held)]
+            self.held.show_held(facts.held_title(view), lines)
+
+    def _show_version(self) -> None:
+        view = self._session.view
+        live = view is not None and not view.is_over
+        self.version.setVisible(live)
+        if live:
+            text = f"Job {self._session.job_id} runs as it was started; edits count from the next."
+            if text != self.version.text():
+                self.version.setText(text)
+
+    # What the person does.
+
+    def _exists(self) -> bool:
+        """A page that is being replaced still hears its fields lose the focus."""
+        return self.routine_id in self._session.document.flow.routines
+
+    def _on_id_entered(self, text: str) -> None:
+        if not self._exists():
+            return
+        reason = self._session.document.why_not_rename(self.routine_id, text)
+        if reason is not None:
+            self.id_box.reject(reason)
+        else:
+            self._session.rename(self.routine_id, text)
+
+    def _on_title_entered(self, text: str) -> None:
+        if self._exists():
+            self._session.set_title(self.routine_id, text.strip() or None)
+
+    def _on_config_changed(self, field: str, value: Any) -> None:
+        if self._exists():
+            self._session.set_config(self.routine_id, field, value)
+
+
+def _paragraph(doc: str) -> str:
+    """The first paragraph of a docstring on one line."""
+    first = doc.strip().split("\n\n", 1)[0]
+    return " ".join(first.split())[:600]

@@ -1,0 +1,113 @@
+"""The page of one connection: its ends, their types, what passed and the last values."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
+
+from penstock.flow import Connection
+from penstock.host import RoutineValues
+from penstock_gui.docks.inspector import facts
+from penstock_gui.docks.inspector.parts import (
+    PAD,
+    ElidedLabel,
+    PortRow,
+    Section,
+    Swatch,
+    ValueRow,
+)
+from penstock_gui.session import Session
+from penstock_gui.theme import Theme
+from penstock_gui.widgets import PlainLabel
+
+_SHOWN = 20
+
+
+class WirePage(QWidget):
+    """Shows one connection."""
+
+    def __init__(self, session: Session, theme: Theme, connection: Connection) -> None:
+        super().__init__()
+        self._session = session
+        self._theme = theme
+        self.connection = connection
+        self._box = QVBoxLayout(self)
+        self._box.setContentsMargins(0, 0, 0, 0)
+        self._box.setSpacing(0)
+        self._add_head()
+        self._add_ends()
+        self._add_counts()
+        self._add_values()
+        self._box.addStretch(1)
+        self.show_run()
+
+    def show_run(self) -> None:
+        """Show what passed in the shown job."""
+        view, source, target = self._session.view, self.connection.source, self.connection.target
+        count = view.routines.get(source.routine) if view else None
+        self._counts_section.setVisible(count is not None)
+        self._values_section.setVisible(count is not None)
+        if view is None or count is None:
+            return
+        self.passed.show_value(f"{count.emitted.get(source.port, 0):,} messages", "text")
+        receiver = view.routines.get(target.routine)
+        slot = receiver.slots.get(target.port) if receiver else None
+        self.waiting.setVisible(slot is not None)
+        if slot is not None:
+            self.waiting.show_value(facts.depth(slot), facts.depth_color(slot))
+
+    def show_values(self, values: RoutineValues) -> None:
+        """Show the last values emitted, newest first."""
+        samples = values.events.get(self.connection.source.port, ())[-_SHOWN:][::-1]
+        for row, sample in zip(self.rows, [*samples, *[None] * _SHOWN], strict=False):
+            row.setVisible(sample is not None)
+            if sample is not None:
+                row.name.show_text(f"#{sample.number:,}")
+                row.show_value(
+                    facts.value_text(sample), facts.value_color(sample), facts.value_tip(sample)
+                )
+        self._none.setVisible(not samples)
+
+    def _add_head(self) -> None:
+        head = QVBoxLayout()
+        head.setContentsMargins(PAD, PAD, PAD, PAD)
+        head.setSpacing(6)
+        colors = self._session.document.color_index
+        for end, arrow in ((self.connection.source, ""), (self.connection.target, "→ ")):
+            line = QHBoxLayout()
+            line.setSpacing(8)
+            line.addWidget(Swatch(self._theme, colors(end.routine)))
+            middle = Qt.TextElideMode.ElideMiddle
+            line.addWidget(ElidedLabel(self._theme, f"{arrow}{end}", font="title", mode=middle), 1)
+            head.addLayout(line)
+        self._box.addLayout(head)
+
+    def _add_ends(self) -> None:
+        section = Section(self._theme, "Types")
+        source, target = self.connection.source, self.connection.target
+        event = self._session.document.spec(source.routine).event(source.port)
+        slot = self._session.document.spec(target.routine).slot(target.port)
+        if event is not None:
+            section.body.addWidget(PortRow(self._theme, "event", event.type, "", event.doc))
+        if slot is not None:
+            more = f"holds {slot.capacity:,}"
+            section.body.addWidget(PortRow(self._theme, "slot", slot.type, more, slot.doc))
+        self._box.addWidget(section)
+
+    def _add_counts(self) -> None:
+        self._counts_section = Section(self._theme, "In this job")
+        self.passed = ValueRow(self._theme, "emitted", font="body")
+        self.waiting = ValueRow(self._theme, "waiting", font="body")
+        self._counts_section.body.addWidget(self.passed)
+        self._counts_section.body.addWidget(self.waiting)
+        self._box.addWidget(self._counts_section)
+
+    def _add_values(self) -> None:
+        self._values_section = Section(self._theme, "Last values, newest first")
+        self._none = PlainLabel(self._theme, facts.NOTHING_YET, color="text.3", font="mono")
+        self._values_section.body.addWidget(self._none)
+        self.rows = [ValueRow(self._theme, "") for _ in range(_SHOWN)]
+        for row in self.rows:
+            row.hide()
+            self._values_section.body.addWidget(row)
+        self._box.addWidget(self._values_section)
