@@ -33,8 +33,7 @@ QMenuBar::item { padding: 3px 8px; border-radius: 4px; background: transparent; 
 QMenuBar::item:selected { background: $bg_hover; color: $text; }
 QMenuBar::item:pressed { background: $bg_pressed; color: $text; }
 QMenu {
-    background: $bg_raised; border: 1px solid $line; border-radius: 6px; padding: 5px;
-    color: $text;
+    background: $bg_raised; border: 1px solid $line; padding: 5px; color: $text;
 }
 QMenu::item { padding: 5px 18px 5px 8px; border-radius: 4px; min-width: 190px; }
 QMenu::icon { padding-left: 8px; }
@@ -43,6 +42,12 @@ QMenu::item:disabled { color: $text_disabled; }
 QMenu::separator { height: 1px; background: $line; margin: 5px 4px; }
 QMenu::indicator { width: 14px; height: 14px; margin-left: 8px; }
 QMenu::indicator:checked { image: url("$glyphs/check-menu.svg"); }
+
+QToolBar { background: $bg_chrome; border: 0; spacing: 2px; padding: 0 8px; }
+QToolBar::separator { background: $line; width: 1px; height: 1px; margin: 9px 7px; }
+QToolBar#stripe { padding: 6px 4px; spacing: 4px; border-right: 1px solid $bg_gap; }
+QStatusBar { background: $bg_chrome; border: 0; }
+QStatusBar::item { border: 0; }
 
 QToolButton {
     border: 2px solid transparent; border-radius: 4px; padding: 0 4px; min-width: 16px;

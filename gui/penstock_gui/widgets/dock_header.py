@@ -33,6 +33,7 @@ class DockHeader(QWidget):
         self._theme = theme
         self._title = title
         self._count = ""
+        self._closable = closable
         self.setFixedHeight(theme.px("size.dock.header"))
         self._buttons = QHBoxLayout(self)
         self._buttons.setContentsMargins(_PAD, 0, 6, 0)
@@ -62,8 +63,13 @@ class DockHeader(QWidget):
         """Put a button for an action before the cross."""
         button = self._button()
         button.setDefaultAction(action)
-        self._buttons.insertWidget(1, button)
+        self.add_widget(button)
         return button
+
+    def add_widget(self, widget: QWidget) -> None:
+        """Put something after what was added before, left of the cross."""
+        end = self._buttons.count() - (1 if self._closable else 0)
+        self._buttons.insertWidget(end, widget)
 
     def _add_close(self) -> None:
         close = self._button()

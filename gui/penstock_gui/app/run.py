@@ -1,0 +1,219 @@
+"""Builds application, engine, session and window, runs them, and ends them in order."""
+
+from __future__ import annotations
+
+import gc
+import logging
+import os
+import signal
+import sys
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from types import FrameType
+
+from PySide6.QtCore import QCoreApplication, QEvent, QObject, QSettings, QTimer
+from PySide6.QtWidgets import QApplication
+
+from penstock.errors import FlowFileError
+from penstock.host import EngineClient
+from penstock_gui.app.collector import Collector
+from penstock_gui.app.crash_log import CrashLog, state_folder
+from penstock_gui.app.display import choose_platform
+from penstock_gui.app.guards import guard_references, share_the_interpreter
+from penstock_gui.app.options import Options
+from penstock_gui.app.qt_messages import QtMessages
+from penstock_gui.assets import resource
+from penstock_gui.bridge import EngineBridge
+from penstock_gui.document import FlowDocument
+from penstock_gui.session import Session
+from penstock_gui.settings import Settings
+from penstock_gui.theme import Theme
+from penstock_gui.window import ErrorReporter, FaultLog, MainWindow, Silent, install_hooks
+
+BAD_INPUT = 2
+CLOSE_LIMIT = 3.0
+SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
+
+def run(options: Options) -> int:
+    """Open the window and stay until it is closed; returns the exit code."""
+    reason = choose_platform(options.screenshot is not None, os.environ)
+    if reason is not None:
+        print(f"penstock open: {reason}", file=sys.stderr)
+        return BAD_INPUT
+    faults = FaultLog()
+    messages = QtMessages(faults)
+    messages.install()
+    app = _make_application()
+    messages.started()
+    guard_references()
+    share_the_interpreter()
+    crash_log = CrashLog(state_folder())
+    crash_log.open()
+    unhook = install_hooks(faults)
+    try:
+        code = Program(app, options, faults).run()
+    finally:
+        unhook()
+        messages.uninstall()
+    crash_log.close()
+    _leave(code)
+    return code
+
+
+def _make_application() -> QApplication:
+    QCoreApplication.setOrganizationName("Penstock")
+    QCoreApplication.setApplicationName("penstock")
+    app = QApplication(sys.argv[:1])
+    app.setApplicationDisplayName("Penstock")
+    app.setDesktopFileName("penstock")
+    return app
+
+
+def _leave(code: int) -> None:
+    """End the process at once if a thread would keep it: such a one hangs the exit for ever."""
+    ours = {threading.main_thread(), threading.current_thread()}
+    stuck = [t for t in threading.enumerate() if t not in ours and not t.daemon]
+    if not stuck:
+        return
+    logging.shutdown()
+    for stream in (sys.stdout, sys.stderr):
+        stream.flush()
+    os._exit(code)
+
+
+class Program:
+    """One run of the window, from its parts to their end."""
+
+    def __init__(self, app: QApplication, options: Options, faults: FaultLog) -> None:
+        self._app = app
+        self._options = options
+        self._code = 0
+        store = QSettings(
+            QSettings.Format.IniFormat, QSettings.Scope.UserScope, "Penstock", "penstock"
+        )
+        self._settings = Settings(store, read_only=options.silent)
+        self._theme = Theme(self._settings.theme)
+        self._theme.apply(app)
+        self._collector = Collector(self._is_idle)
+        self._client = EngineClient()
+        self._document = FlowDocument()
+        self._bridge = EngineBridge(self._client)
+        self._session = Session(self._document, self._client, self._bridge)
+        self._session.trusted = self._is_trusted
+        questions = Silent() if options.silent else None
+        self._window = MainWindow(self._session, self._theme, self._settings, questions)
+        self._reporter = ErrorReporter(
+            faults, self._theme, None if options.silent else self._window
+        )
+        self._runs_trusted = False
+
+    def run(self) -> int:
+        """Show the window until it is closed, or until the time given is over."""
+        if not self._open_flow():
+            self._end()
+            return BAD_INPUT
+        self._window.closed.connect(self._app.quit)
+        restore = self._catch_signals()
+        self._window.show()
+        self._schedule()
+        self._app.exec()
+        self._end()
+        restore()
+        return self._code
+
+    def _open_flow(self) -> bool:
+        """Open what was asked for; a bad file is told in the window, or ends a silent run."""
+        flow = self._options.flow
+        if flow is None:
+            return True
+        if not self._options.silent:
+            self._window.files.load(flow)
+            return True
+        try:
+            self._document.load(flow)
+        except FlowFileError as error:
+            print(f"penstock open: {error}", file=sys.stderr)
+            return False
+        return True
+
+    def _schedule(self) -> None:
+        QTimer.singleShot(0, self._window, self._collector.freeze)
+        if self._options.run:
+            QTimer.singleShot(0, self._window, self._start_trusted)
+        after = self._options.quit_after
+        if after is not None:
+            self._session.notice.connect(lambda text: print(text, file=sys.stderr))
+            QTimer.singleShot(round(after * 1000), self._window, self._finish)
+
+    def _start_trusted(self) -> None:
+        """Typing ``--run`` is the trust for this run, and for this one only."""
+        self._runs_trusted = True
+        self._session.run()
+        self._runs_trusted = False
+
+    def _is_trusted(self, folder: Path) -> bool:
+        shipped = resource("examples").resolve()
+        within = folder == shipped or shipped in folder.parents
+        return self._runs_trusted or within or self._settings.is_trusted(folder)
+
+    def _is_idle(self) -> bool:
+        return not self._session.live_jobs
+
+    def _finish(self) -> None:
+        """The time given is over: take the picture, if one is asked for, and quit."""
+        path = self._options.screenshot
+        if path is not None and not self._window.grab().save(str(path), _format(path)):
+            print(f"penstock open: {path}: the picture can't be written", file=sys.stderr)
+            self._code = 1
+        self._app.quit()
+
+    def _catch_signals(self) -> Callable[[], None]:
+        """Ctrl-C and a request to end close the window without questions.
+
+        Python runs a handler only between its own instructions, so a timer lets it.
+        """
+        before = {number: signal.getsignal(number) for number in SIGNALS}
+
+        def on_signal(number: int, frame: FrameType | None) -> None:
+            self._code = 128 + number
+            QTimer.singleShot(0, self._app.quit)
+
+        for number in SIGNALS:
+            signal.signal(number, on_signal)
+        heart = QTimer(self._window, interval=200)
+        heart.timeout.connect(lambda: None)
+        heart.start()
+
+        def restore() -> None:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+        return restore
+
+    def _end(self) -> None:
+        """Engine first, then what listens to it, then widgets, then what is left of both."""
+        self._window.vitals.stop()
+        self._reporter.stop()
+        self._window.hide()
+        self._client.close(CLOSE_LIMIT)
+        self._bridge.stop()
+        self._settings.sync()
+        self._window.deleteLater()
+        for one in (self._session, self._bridge, self._document, self._reporter):
+            one.deleteLater()
+        _delete_now()
+        self._collector.stop()
+        gc.collect()
+
+
+def _delete_now() -> None:
+    """Deliver the deletions while everything they may need is still there."""
+    no_one: QObject | None = None
+    QCoreApplication.sendPostedEvents(no_one, QEvent.Type.DeferredDelete.value)
+
+
+def _format(path: Path) -> str:
+    """The picture's format by the file's ending, PNG when that says none."""
+    return path.suffix.removeprefix(".").upper() if path.suffix else "PNG"

@@ -1,0 +1,280 @@
+"""The main window: puts canvas, docks, bars, menus and keys together."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from PySide6.QtCore import QTimer, Signal
+from PySide6.QtGui import QAction, QCloseEvent, QShowEvent
+from PySide6.QtWidgets import QMainWindow, QMenu, QVBoxLayout, QWidget
+
+from penstock.host import CommandRefused, StartRefused
+from penstock_gui.assets import examples
+from penstock_gui.canvas import FlowView
+from penstock_gui.docks.inspector import InspectorPanel
+from penstock_gui.docks.jobs import JobsPanel
+from penstock_gui.docks.log import LogPanel
+from penstock_gui.docks.palette import PalettePanel
+from penstock_gui.docks.threads import ThreadsPanel
+from penstock_gui.session import Session
+from penstock_gui.settings import THEMES, Settings
+from penstock_gui.theme import Theme
+from penstock_gui.window.about import About
+from penstock_gui.window.actions import Actions
+from penstock_gui.window.canvas_header import CanvasHeader
+from penstock_gui.window.cheat_sheet import CheatSheet
+from penstock_gui.window.dialogs import Dialogs, Questions
+from penstock_gui.window.docking import Docking
+from penstock_gui.window.files import Files
+from penstock_gui.window.menus import PlacesMenu, fill, make_menu_bar, titled_menu
+from penstock_gui.window.notice_bar import NoticeBar
+from penstock_gui.window.run_bar import RunBar
+from penstock_gui.window.situation import Situation
+from penstock_gui.window.start_hint import StartHint
+from penstock_gui.window.status_bar import StatusLine
+from penstock_gui.window.vitals import Vitals
+
+SIZE = (1600, 1000)
+START_EXAMPLE = "code_census"
+
+
+class MainWindow(QMainWindow):
+    """Composes; what is done is done by session, files and view.
+
+    Signals:
+        closed(): the person has closed it and answered what had to be asked
+    """
+
+    closed = Signal()
+
+    def __init__(
+        self,
+        session: Session,
+        theme: Theme,
+        settings: Settings,
+        questions: Questions | None = None,
+    ) -> None:
+        super().__init__()
+        self._session = session
+        self._theme = theme
+        self._settings = settings
+        self._questions = questions or Dialogs(theme, self)
+        self._shown_before = False
+        self.files = Files(session, settings, self._questions, self)
+        self.view = FlowView(session, theme)
+        self.actions_table = Actions(theme, self._handlers(), self, self.view)
+        self._theme_menu = titled_menu("Theme", self)
+        fill(self._theme_menu, self.actions_table, "Theme")
+        self.notice = NoticeBar(theme)
+        self.header = CanvasHeader(session, theme, self.actions_table)
+        self.hint = StartHint(session, theme, self.view, self._example_action())
+        self.status = StatusLine(session, theme)
+        self.vitals = Vitals(session, self)
+        self._compose()
+        self._refresh_timer = QTimer(self, singleShot=True, interval=0)
+        self._refresh_timer.timeout.connect(self.refresh)
+        self._listen()
+        self.refresh()
+
+    def refresh(self) -> None:
+        """Enable the actions that can be done now, and name the window."""
+        now = Situation.of(self._session)
+        self.actions_table.refresh(now)
+        for choice in THEMES:
+            self.actions_table[f"theme.{choice}"].setChecked(choice == self._theme.choice)
+        name = self._session.document.flow.name
+        self.setWindowTitle(f"{name}{' •' if now.changed else ''} - Penstock")
+
+    def reset_layout(self) -> None:
+        """Put the docks where a new window has them."""
+        self.docking.place()
+
+    def save_layout(self) -> None:
+        """Remember size and docks."""
+        self._settings.geometry = self.saveGeometry()
+        self._settings.state = self.docking.save()
+
+    def live_jobs(self) -> int:
+        """Jobs that would be cancelled if the window closed now."""
+        starting = 1 if self._session.mode == "starting" else 0
+        return max(len(self._session.live_jobs), starting)
+
+    # Composing.
+
+    def _compose(self) -> None:
+        session, theme, actions = self._session, self._theme, self.actions_table
+        run = actions["run.run"]
+        self._inspector = InspectorPanel(session, theme)
+        panels: dict[str, QWidget] = {
+            "palette": PalettePanel(session, theme, save_action=actions["file.save"]),
+            "inspector": self._inspector,
+            "jobs": JobsPanel(session, theme, run_action=run),
+            "threads": ThreadsPanel(session, theme, run_action=run),
+            "log": LogPanel(session, theme, run_action=run),
+        }
+        self.setCentralWidget(self._canvas_area())
+        self.docking = Docking(self, theme, panels)
+        self.setMenuBar(
+            make_menu_bar(
+                self,
+                theme,
+                actions,
+                self.files,
+                self._settings,
+                [dock.toggleViewAction() for dock in self.docking.docks],
+                self._theme_menu,
+            )
+        )
+        self.addToolBar(RunBar(session, theme, actions, self._flow_menu(), self._theme_menu))
+        self.addToolBar(self.docking.stripe_area, self.docking.make_stripe())
+        self.setStatusBar(self.status)
+        self._resize()
+
+    def _canvas_area(self) -> QWidget:
+        area = QWidget()
+        box = QVBoxLayout(area)
+        box.setContentsMargins(0, 0, 0, 0)
+        box.setSpacing(0)
+        for widget in (self.header, self.notice, self.view):
+            box.addWidget(widget)
+        return area
+
+    def _flow_menu(self) -> QMenu:
+        return PlacesMenu(
+            "Flow",
+            self.files,
+            self._settings,
+            self,
+            with_examples=True,
+            with_recent=True,
+            first=[self.actions_table["file.new"], self.actions_table["file.open"]],
+        )
+
+    def _example_action(self) -> QAction:
+        action = QAction(f"Open the example {START_EXAMPLE}", self)
+        action.setToolTip("A flow that counts what is in Python source files")
+        action.setEnabled(START_EXAMPLE in examples())
+        action.triggered.connect(lambda: self.files.open_example(START_EXAMPLE))
+        return action
+
+    def _resize(self) -> None:
+        """The stored size and layout, else the default one as far as the screen has room."""
+        if not self.restoreGeometry(self._settings.geometry):
+            width, height = SIZE
+            screen = self.screen()
+            if screen.name() and screen.availableGeometry().width() > 0:
+                room = screen.availableGeometry()
+                width, height = min(width, room.width()), min(height, room.height())
+            self.resize(width, height)
+        self._restored = self.docking.restore(self._settings.state)
+
+    def _handlers(self) -> dict[str, Callable[[], object]]:
+        session, files, view = self._session, self.files, self.view
+        return {
+            "file.new": files.new,
+            "file.open": files.open,
+            "file.save": files.save,
+            "file.save_as": files.save_as,
+            "file.quit": self.close,
+            "edit.undo": session.undo.undo,
+            "edit.redo": session.undo.redo,
+            "edit.delete": session.delete_selection,
+            "edit.rename": self._rename,
+            "edit.select_all": lambda: session.select(session.document.ids()),
+            "view.fit": view.fit_all,
+            "view.fit_selection": view.fit_selection,
+            "view.zoom_in": view.zoom_in,
+            "view.zoom_out": view.zoom_out,
+            "view.zoom_reset": view.zoom_reset,
+            "view.layout": view.auto_layout,
+            "view.reset": self.reset_layout,
+            "theme.system": lambda: self._use_theme("system"),
+            "theme.light": lambda: self._use_theme("light"),
+            "theme.dark": lambda: self._use_theme("dark"),
+            "run.run": session.run,
+            "run.pause": session.pause,
+            "run.step": session.step,
+            "run.stop": session.stop,
+            "run.breakpoint": self._toggle_breakpoint,
+            "help.keys": lambda: CheatSheet(self._theme, self).open(),
+            "help.about": lambda: About(self._theme, self).open(),
+        }
+
+    def _listen(self) -> None:
+        session, document = self._session, self._session.document
+        for signal in (
+            session.mode_changed,
+            session.job_selected,
+            session.selection_changed,
+            session.breakpoints_changed,
+            session.undo.indexChanged,
+            session.undo.cleanChanged,
+            document.reset,
+            document.name_changed,
+            document.path_changed,
+            document.problems_changed,
+        ):
+            signal.connect(self._refresh_soon)
+        session.notice.connect(self.notice.say)
+        session.bridge.refused.connect(self._on_refused)
+        session.bridge.job_started.connect(self.notice.hide)
+        session.trust_needed.connect(self._on_trust_needed)
+        self.files.failed.connect(self.notice.say)
+        self.files.opened.connect(self._on_opened)
+        self.vitals.polled.connect(self.status.show_pool)
+
+    # What actions and signals do.
+
+    def _refresh_soon(self) -> None:
+        self._refresh_timer.start()
+
+    def _rename(self) -> None:
+        self.docking.show("inspector")
+        self._inspector.edit_id()
+
+    def _toggle_breakpoint(self) -> None:
+        routine_id = self._session.selection.routine
+        if routine_id is not None:
+            self._session.toggle_breakpoint(routine_id)
+
+    def _use_theme(self, choice: str) -> None:
+        self._settings.theme = choice
+        self._theme.use(choice)
+        self.refresh()
+
+    def _on_opened(self) -> None:
+        self.notice.hide()
+        QTimer.singleShot(0, self.view, self.view.fit_all)
+
+    def _on_refused(self, refused: StartRefused | CommandRefused) -> None:
+        details = refused.details if isinstance(refused, StartRefused) else ""
+        self.notice.say(refused.text, details)
+
+    def _on_trust_needed(self, folder: Path) -> None:
+        if self._questions.trust(folder):
+            self._settings.add_trusted(folder)
+            self._session.start_trusted()
+
+    def _settle(self) -> None:
+        """What can be done only after the window has its size."""
+        if not self._restored:
+            self.docking.size()
+        QTimer.singleShot(0, self.view, self.view.fit_all)
+
+    def showEvent(self, event: QShowEvent) -> None:
+        super().showEvent(event)
+        if not self._shown_before:
+            self._shown_before = True
+            QTimer.singleShot(0, self, self._settle)
+
+    def closeEvent(self, event: QCloseEvent) -> None:
+        jobs = self.live_jobs()
+        leave = self.files.may_leave() and (not jobs or self._questions.close_running(jobs))
+        if not leave:
+            event.ignore()
+            return
+        self.save_layout()
+        self.vitals.stop()
+        event.accept()
+        self.closed.emit()

@@ -1,0 +1,120 @@
+"""The line at the bottom: what the shown job does, and the use of pool, threads and display."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import Qt
+from PySide6.QtGui import QColor, QPainter, QPaintEvent, QPalette
+from PySide6.QtWidgets import QHBoxLayout, QLabel, QSizePolicy, QStatusBar, QWidget
+
+from penstock.host import PoolUse
+from penstock_gui.session import Session
+from penstock_gui.theme import Theme
+from penstock_gui.window.status_text import StatusText, pool_texts, status_text
+
+_GROUNDS = {
+    "": ("bg.chrome", "text"),
+    "run": ("status.run", "on.status.run"),
+    "held": ("status.held", "on.status.held"),
+}
+
+
+class StatusLine(QStatusBar):
+    """Painted in the colour of what goes on, which the first word says as well."""
+
+    def __init__(self, session: Session, theme: Theme, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._session = session
+        self._theme = theme
+        self._shown = StatusText("Ready", "")
+        self.setFixedHeight(theme.px("size.status"))
+        self._glyph = QLabel()
+        self._word = _label(theme, "body.strong")
+        self._rest = _label(theme, "body")
+        self._rest.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
+        self._numbers = [_label(theme, "caption") for _ in range(4)]
+        self._lay_out()
+        bridge = session.bridge
+        for signal in (session.mode_changed, session.document.name_changed, bridge.ticked):
+            signal.connect(self.refresh)
+        session.job_selected.connect(self.refresh)
+        theme.changed.connect(self._dress)
+        self._dress()
+        self.refresh()
+
+    @property
+    def text(self) -> str:
+        """The left part as one line."""
+        return str(self._shown)
+
+    @property
+    def numbers(self) -> tuple[str, ...]:
+        """The right part."""
+        return tuple(one.text() for one in self._numbers)
+
+    def refresh(self) -> None:
+        """Say what the shown job does now."""
+        session = self._session
+        view = session.view
+        starting = session.job_id if view is None and session.mode == "starting" else None
+        shown = status_text(view, starting, session.document.flow.name)
+        if shown == self._shown:
+            return
+        dress = shown.ground != self._shown.ground
+        self._shown = shown
+        self._word.setText(shown.word)
+        self._rest.setText(f"·  {shown.rest}" if shown.rest else "")
+        self._rest.setToolTip(shown.rest)
+        if dress:
+            self._dress()
+
+    def show_pool(self, pool: PoolUse) -> None:
+        """Show the pool's use and the bridge's counts."""
+        bridge = self._session.bridge
+        texts = pool_texts(pool, bridge.events_per_second, bridge.lost)
+        for label, text in zip(self._numbers, texts, strict=True):
+            if label.text() != text:
+                label.setText(text)
+
+    def _lay_out(self) -> None:
+        line = QWidget()
+        row = QHBoxLayout(line)
+        row.setContentsMargins(10, 0, 10, 0)
+        row.setSpacing(8)
+        row.addWidget(self._glyph)
+        row.addWidget(self._word)
+        row.addWidget(self._rest, 1)
+        for label in self._numbers:
+            row.addSpacing(8)
+            row.addWidget(label)
+        self.setSizeGripEnabled(False)
+        self.addPermanentWidget(line, 1)
+
+    def _dress(self) -> None:
+        ink = self._theme.color(_GROUNDS[self._shown.ground][1])
+        quiet = self._theme.color("text.2") if not self._shown.ground else ink
+        self._tint(ink, quiet)
+        held = self._shown.ground == "held"
+        self._glyph.setVisible(held)
+        if held:
+            ratio = self.devicePixelRatioF()
+            self._glyph.setPixmap(self._theme.pixmap("pause!", ink, 12, ratio))
+        self.update()
+
+    def _tint(self, ink: QColor, quiet: QColor) -> None:
+        for label in (self._word, self._rest, *self._numbers):
+            palette = label.palette()
+            color = ink if label is self._word else quiet
+            palette.setColor(QPalette.ColorRole.WindowText, color)
+            label.setPalette(palette)
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        painter = QPainter(self)
+        painter.fillRect(self.rect(), self._theme.color(_GROUNDS[self._shown.ground][0]))
+        painter.end()
+
+
+def _label(theme: Theme, font: str) -> QLabel:
+    label = QLabel()
+    label.setTextFormat(Qt.TextFormat.PlainText)
+    label.setFont(theme.font(font))
+    return label

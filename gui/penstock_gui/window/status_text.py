@@ -1,0 +1,110 @@
+"""What the status bar and the state chip say of a job; pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from penstock.host import PoolUse
+from penstock.observe import JobHeld, JobView
+from penstock_gui.theme import state_word
+from penstock_gui.widgets import wording
+
+_DOT = " · "
+_MAX_REASON = 160
+
+
+@dataclass(frozen=True)
+class StatusText:
+    """The word that comes first, the rest, and the ground: "", "run" or "held"."""
+
+    word: str
+    rest: str
+    ground: str = ""
+
+    def __str__(self) -> str:
+        return self.word + _DOT + self.rest if self.rest else self.word
+
+
+def status_text(view: JobView | None, starting: str | None, flow: str) -> StatusText:
+    """The left part of the status bar for the shown job.
+
+    ``starting`` is the id of a job that has told nothing yet; ``flow`` the flow under edit.
+    """
+    if view is None:
+        if starting is not None:
+            return StatusText("Starting", f"job {starting}, {flow}", "run")
+        return StatusText("Ready", flow)
+    job = f"job {view.job_id}"
+    match view.status:
+        case "PAUSING":
+            return StatusText("Pausing", f"{view.running} still running", "held")
+        case "PAUSED":
+            return _held_text(view.held)
+        case "COMPLETED":
+            return StatusText("Completed", f"{job} in {_took(view)}{_failures(view)}")
+        case "CANCELLED":
+            return StatusText("Cancelled", f"{job} after {_took(view)}{_failures(view)}")
+        case "FAILED":
+            return StatusText("Failed", f"{job}, {_reason(view)}")
+        case _:
+            return StatusText("Running", f"{job}, {view.flow}", "run")
+
+
+def chip_text(view: JobView | None, starting: str | None) -> tuple[str, str]:
+    """Status and words of the state chip in the run bar."""
+    if view is None:
+        return ("PENDING", f"job {starting} starting") if starting else ("idle", "no job")
+    if view.status == "PAUSING":
+        return "PAUSING", f"pausing ({view.running} still running)"
+    word = state_word(view.status)
+    if view.status == "PAUSED" and view.held is not None and view.held.place:
+        word = "held"
+    return view.status, f"job {view.job_id} {word}"
+
+
+def pool_texts(pool: PoolUse, per_second: float, lost: int) -> tuple[str, ...]:
+    """The right part: pool, threads, events per second, lost display events."""
+    return (
+        f"pool {pool.busy}/{pool.size} busy, {pool.backlog:,} waiting",
+        f"threads {pool.threads} (max {pool.threads_high_water})",
+        f"{rate(per_second)} ev/s",
+        f"display: {lost:,} lost",
+    )
+
+
+def rate(per_second: float) -> str:
+    """``0``, ``312``, ``6.1k``, ``1.2M``."""
+    if per_second < 999.5:
+        return f"{per_second:.0f}"
+    if per_second < 999_500:
+        return f"{per_second / 1000:.1f}k"
+    return f"{per_second / 1_000_000:.1f}M"
+
+
+def _held_text(held: JobHeld | None) -> StatusText:
+    if held is None or not held.place:
+        return StatusText("Paused", "nothing is ready to go", "held")
+    parts = []
+    if held.messages:
+        parts.append(f"message {max(one.number for one in held.messages):,}")
+    parts.append(held.why)
+    rest = ", ".join(parts)
+    if held.waiting:
+        rest += f"{_DOT}{held.waiting:,} more ready"
+    return StatusText(f"Held before {held.place}", rest, "held")
+
+
+def _took(view: JobView) -> str:
+    return wording.duration(view.seconds)
+
+
+def _failures(view: JobView) -> str:
+    return f", {wording.plural(view.failures, 'failure')}" if view.failures else ""
+
+
+def _reason(view: JobView) -> str:
+    error = view.error
+    if error is None:
+        return "no reason was given"
+    text = f"{error.routine}: {error.type}: {error.text}" if error.routine else error.text
+    return wording.one_line(text, _MAX_REASON)
