@@ -48,12 +48,19 @@ def sources(folder: Path) -> Iterator[Path]:
             yield path
 
 
-def complexity(node: ast.AST) -> int:
-    """Decisions below `node`, counted on the way down with a stack of our own."""
-    found, open_nodes = 0, [node]
-    while open_nodes:
-        node = open_nodes.pop()
-        open_nodes.extend(ast.iter_child_nodes(node))
+def below(tree: ast.AST) -> list[ast.AST]:
+    """All nodes, collected with a stack of our own."""
+    nodes, found = [tree], []
+    while nodes:
+        node = nodes.pop()
+        found.append(node)
+        nodes.extend(ast.iter_child_nodes(node))
+    return found
+
+
+def complexity(nodes: list[ast.AST]) -> int:
+    found = 1
+    for node in nodes:
         match node:
             case ast.If() | ast.IfExp() | ast.While() | ast.For() | ast.AsyncFor():
                 found += 1
@@ -63,7 +70,7 @@ def complexity(node: ast.AST) -> int:
                 found += len(values) - 1
             case ast.comprehension(ifs=ifs):
                 found += 1 + len(ifs)
-    return found + 1
+    return found
 
 
 def count(*folders: Path) -> dict[str, Any]:
@@ -85,10 +92,11 @@ def count(*folders: Path) -> dict[str, Any]:
             continue
         totals["parsed"] += 1
         totals["lines"] += len(lines)
-        for node in ast.walk(tree):
-            totals["functions"] += isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
-            totals["classes"] += isinstance(node, ast.ClassDef)
-        modules.append((complexity(tree), str(path)))
+        nodes = below(tree)
+        kinds = [type(node).__name__ for node in nodes]
+        totals["functions"] += kinds.count("FunctionDef") + kinds.count("AsyncFunctionDef")
+        totals["classes"] += kinds.count("ClassDef")
+        modules.append((complexity(nodes), str(path)))
     modules.sort(key=lambda module: (-module[0], module[1]))
     totals["top"] = modules[:10]
     return totals

@@ -73,16 +73,13 @@ def run(options: argparse.Namespace) -> int:
 
 def _prepared(options: argparse.Namespace) -> tuple[Flow, dict[str, Any]]:
     params, config = assignments("-p", options.params), assignments("-c", options.config)
-    path = resolve(options.flow)
-    flow = configure(Flow.load(path), config)
-    live = instantiate(flow, path.parent)
+    live = instantiate(configure(Flow.load(resolve(options.flow)), config))
     return live, entry_values(live, params)
 
 
 def _run_job(
-    prepared: tuple[Flow, dict[str, Any]], options: argparse.Namespace
+    flow: Flow, params: dict[str, Any], options: argparse.Namespace
 ) -> tuple[JobState, int]:
-    flow, params = prepared
     with Runtime(workers=options.workers) as runtime:
         job = runtime.exec(flow, params)
         try:

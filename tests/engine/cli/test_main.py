@@ -81,7 +81,8 @@ def test_help_names_every_command(capsys: pytest.CaptureFixture[str]) -> None:
     ("arguments", "said"),
     [
         (["fly"], "fly"),
-        (["--what"], "--what"),
+        (["run", "x", "--what"], "--what"),
+        (["--what"], "COMMAND"),
         (["run"], "FLOW"),
         (["run", "x", "--workers", "none"], "none"),
         (["run", "x", "--workers", "0"], "0"),

@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -65,16 +66,15 @@ class Count(Routine):
 '''
 
 
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    (tmp_path / "run_bodies.py").write_text(ROUTINES)
-    return tmp_path
-
-
-@pytest.fixture(autouse=True)
-def no_modules_left(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Each test's folder holds a module of the same name."""
-    monkeypatch.delitem(sys.modules, "run_bodies", raising=False)
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """One for all tests: importing from it stays with the process."""
+    path = tmp_path_factory.mktemp("flows")
+    (path / "run_bodies.py").write_text(ROUTINES)
+    before = list(sys.path)
+    yield path
+    sys.path[:] = before
+    sys.modules.pop("run_bodies", None)
 
 
 def flow_of(folder: Path, *names: str, **more: Any) -> str:
@@ -206,7 +206,9 @@ WRONG = [
 ]
 
 
-@pytest.mark.parametrize(("arguments", "said"), WRONG, ids=lambda v: " ".join(v)[:30])
+@pytest.mark.parametrize(
+    ("arguments", "said"), WRONG, ids=[" ".join(arguments) for arguments, _ in WRONG]
+)
 def test_wrong_values_are_one_line_and_exit_2(
     folder: Path, capsys: pytest.CaptureFixture[str], arguments: list[str], said: str
 ) -> None:
@@ -233,9 +235,9 @@ def unreadable(folder: Path) -> dict[str, Path]:
     "kind", ["fifo", "text", "bytes", "list", "newer", "folder", "device", "missing"]
 )
 def test_an_unreadable_flow_is_one_line_and_exit_2(
-    folder: Path, capsys: pytest.CaptureFixture[str], kind: str
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], kind: str
 ) -> None:
-    path = unreadable(folder)[kind]
+    path = unreadable(tmp_path)[kind]
 
     assert main(["run", str(path)]) == 2
 
