@@ -1,1 +1,7 @@
-"""The command line: `main` holds the table of commands, each command is a module of its own."""
+"""The command line.
+
+General layout, a line uses only lines below it:
+    main            the table of commands
+    run, check      a module per command
+    flows, values, progress     what FLOW stands for | -p and -c | how far a run is
+"""
