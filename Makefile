@@ -31,11 +31,11 @@ check: ready-to-test
 	$(BIN)/lint-imports
 
 bench: ready-to-test
-	@for file in tests/benchmarks/bench_*.py; do \
+	@for file in $(filter-out tests/benchmarks/soak%,$(wildcard tests/benchmarks/*.py)); do \
 		echo "== $$file"; $(OFFSCREEN) $(BIN)/python $$file || exit 1; done
 
 soak: ready-to-test
-	@for file in tests/benchmarks/soak_*.py; do \
+	@for file in tests/benchmarks/soak*.py; do \
 		echo "== $$file"; $(OFFSCREEN) $(BIN)/python $$file || exit 1; done
 
 screenshots: ready-to-test

@@ -19,7 +19,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
 from penstock import AllSlots, Event, Failure, Routine, Slot
 
@@ -90,11 +90,13 @@ class Ranking:
 class FindFiles(Routine):
     """Walks a folder and emits the path of every Python source in it."""
 
-    path = Event(str)
+    path = Event(str, doc="Absolute path of a source file.")
 
     class Config(BaseModel):
-        folder: str | None = None
-        """The folder to walk; empty means the standard library and the example's samples."""
+        folder: str | None = Field(
+            default=None,
+            description="The folder to walk; none: the standard library and the samples.",
+        )
 
     def logic(self) -> Iterator[None]:
         for folder in self._folders():
@@ -115,8 +117,8 @@ class ReadText(Routine):
     """Decodes a file the way Python does: coding cookie, byte order mark, else UTF-8."""
 
     max_parallel = 4
-    path = Slot(str)
-    source = Event(Source)
+    path = Slot(str, doc="The file to read.")
+    source = Event(Source, doc="Its text.")
 
     def logic(self, path: str) -> None:
         with tokenize.open(path) as file:
@@ -128,8 +130,8 @@ class Parse(Routine):
     """Turns source text into a syntax tree."""
 
     max_parallel = 4
-    source = Slot(Source, capacity=64)
-    tree = Event(Tree)
+    source = Slot(Source, capacity=64, doc="The text to parse.")
+    tree = Event(Tree, doc="Its syntax tree, the same object for all who get it.")
 
     class State:
         def __init__(self) -> None:
@@ -234,9 +236,9 @@ class Rank(Routine):
 class Report(Routine):
     """Writes the census down: the totals as data and a text to read."""
 
-    part = Slot(Ranking | Failure)
-    totals = Event(dict)
-    text = Event(str)
+    part = Slot(Ranking | Failure, doc="The ranking, and each file that couldn't be counted.")
+    totals = Event(dict, doc="The sums and the most complex modules, as data.")
+    text = Event(str, doc="The same to read, with every file that couldn't be counted.")
 
     class State:
         def __init__(self) -> None:
