@@ -1,0 +1,175 @@
+"""Small parts painted on and beside nodes: queue pill, chip, ports, breakpoint, held arrow, plate.
+
+Pure painting: everything is given, nothing is kept.
+"""
+
+from __future__ import annotations
+
+from PySide6.QtCore import QLineF, QPointF, QRectF, Qt
+from PySide6.QtGui import QColor, QPainter, QPen, QPolygonF
+
+from penstock_gui.canvas.ink import CENTER, LEFT, NO_BRUSH, NO_PEN, Ink
+from penstock_gui.canvas.looks import HeldLook, Look, QueueLook
+
+CHIP = 18.0
+PLATE_HEIGHT = 26.0
+PLATE_ABOVE = 44.0
+PLATE_REACH = 200.0
+ARROW_REACH = 36.0
+_ARROW = ((-33, -5), (-23, -5), (-23, -11), (-10.5, 0), (-23, 11), (-23, 5), (-33, 5))
+
+
+def queue_pill(p: QPainter, ink: Ink, x: float, y: float, queue: QueueLook) -> float:
+    """Depth and capacity on an opaque plate with a bar; returns its width."""
+    depth, capacity = f"{queue.depth}", f"/{queue.capacity}"
+    wide = ink.width("pill", depth)
+    width = wide + ink.width("caption", capacity) + 10
+    warns = queue.color != "state.done"
+    edge = ink.mix(queue.color, "bg.plate", 0.55) if warns else ink.color("line")
+    p.setPen(edge)
+    p.setBrush(ink.color("bg.plate"))
+    p.drawRoundedRect(QRectF(x, y, width, CHIP), 4, 4)
+    p.setFont(ink.font("pill"))
+    p.setPen(ink.color(queue.color if warns else "text"))
+    p.drawText(QRectF(x + 5, y - 1, width, CHIP - 1), LEFT, depth)
+    p.setFont(ink.font("caption"))
+    p.setPen(ink.color("text.3"))
+    p.drawText(QRectF(x + 5 + wide, y - 1, width, CHIP - 1), LEFT, capacity)
+    bar(p, ink, QRectF(x + 5, y + 14.5, width - 10, 2), queue)
+    return width
+
+
+def bar(p: QPainter, ink: Ink, rect: QRectF, queue: QueueLook) -> None:
+    """How full a slot is."""
+    p.fillRect(rect, ink.color("line"))
+    filled = max(2.0, rect.width() * queue.part)
+    p.fillRect(QRectF(rect.x(), rect.y(), filled, rect.height()), ink.color(queue.color))
+
+
+def state_chip(p: QPainter, ink: Ink, right: float, middle: float, look: Look) -> float:
+    """The glyph at the header's right end, a chip when it has a number; returns its left edge."""
+    color = ink.color(look.color)
+    if not look.chip:
+        glyph(p, ink, look, right - 16, middle - 7, color, 14)
+        return right - 16
+    use = "pill"
+    width = ink.width(use, look.chip) + 28
+    rect = QRectF(right - width, middle - CHIP / 2, width, CHIP)
+    if look.held is not None:
+        p.setPen(ink.pen("held.edge", 1))
+        p.setBrush(ink.color("held.fill"))
+        color = ink.color("on.held")
+    else:
+        p.setPen(NO_PEN)
+        p.setBrush(ink.mix(look.color, "bg.head", 0.12))
+    p.drawRoundedRect(rect, CHIP / 2, CHIP / 2)
+    glyph(p, ink, look, rect.x() + 6, rect.y() + 3, color, 12)
+    p.setPen(color)
+    p.setFont(ink.font(use))
+    p.drawText(rect.adjusted(21, 0, 0, 0), LEFT, look.chip)
+    return rect.x()
+
+
+def glyph(p: QPainter, ink: Ink, look: Look, x: float, y: float, color: QColor, size: int) -> None:
+    """The state's glyph, turning while the routine runs."""
+    if look.spins:
+        ink.spinner(p, x, y, color, size)
+    else:
+        ink.icon(p, look.icon, x, y, color, size)
+
+
+def port(
+    p: QPainter,
+    ink: Ink,
+    at: QPointF,
+    token: str,
+    *,
+    failed: bool = False,
+    filled: bool = True,
+    lit: bool = False,
+) -> None:
+    """A circle, or a diamond for failures; a ring when nothing is connected."""
+    radius = 4.5
+    if lit:
+        token, radius = "wire.compat", 6.5
+        p.setPen(NO_PEN)
+        p.setBrush(ink.mix("wire.compat", "bg.canvas", 0.28))
+        p.drawEllipse(at, 12, 12)
+    p.setPen(ink.pen(token, 1.75))
+    p.setBrush(ink.color(token if filled else "bg.canvas"))
+    if failed:
+        x, y, r = at.x(), at.y(), radius + 1
+        p.drawPolygon(
+            QPolygonF([QPointF(x, y - r), QPointF(x + r, y), QPointF(x, y + r), QPointF(x - r, y)])
+        )
+    else:
+        p.drawEllipse(at, radius, radius)
+
+
+def focus_ring(p: QPainter, ink: Ink, at: QPointF) -> None:
+    """Around the port under the pointer or the keyboard."""
+    p.setPen(ink.pen("accent", 2))
+    p.setBrush(NO_BRUSH)
+    p.drawEllipse(at, 10, 10)
+
+
+def breakpoint_mark(p: QPainter, ink: Ink, at: QPointF, number: str, enabled: bool = True) -> None:
+    """A filled circle with its number; a ring when it is off."""
+    p.setPen(ink.pen("bp", 1.5))
+    p.setBrush(ink.color("bp" if enabled else "bg.plate"))
+    p.drawEllipse(at, 7, 7)
+    p.setPen(ink.color("on.bp" if enabled else "bp"))
+    p.setFont(ink.font("badge"))
+    p.drawText(QRectF(at.x() - 8, at.y() - 7.5, 16, 14), CENTER, number)
+
+
+def breakpoint_ghost(p: QPainter, ink: Ink, at: QPointF) -> None:
+    """Where one click sets a breakpoint."""
+    p.setPen(QPen(ink.color("bp"), 1.5, Qt.PenStyle.DotLine))
+    p.setBrush(ink.color("bg.canvas"))
+    p.drawEllipse(at, 7, 7)
+
+
+def held_arrow(p: QPainter, ink: Ink, tip: QPointF, angle: float = 0.0) -> None:
+    """The amber arrow, pointing at a port (or, turned, past the view's edge)."""
+    p.save()
+    p.translate(tip)
+    p.rotate(angle)
+    arrow = QPolygonF([QPointF(x, y) for x, y in _ARROW])
+    halo = QPen(ink.color("bg.canvas"), 5)
+    halo.setJoinStyle(Qt.PenJoinStyle.RoundJoin)
+    p.setPen(halo)
+    p.setBrush(NO_BRUSH)
+    p.drawPolygon(arrow)
+    edge = QPen(ink.color("held.edge"), 1.25)
+    edge.setJoinStyle(Qt.PenJoinStyle.RoundJoin)
+    p.setPen(edge)
+    p.setBrush(ink.color("held.fill"))
+    p.drawPolygon(arrow)
+    p.restore()
+
+
+def message_plate(p: QPainter, ink: Ink, held: HeldLook, width: float, stem_to: float) -> None:
+    """The message that would go next, above the node with right edges aligned."""
+    wide = ink.width("mono", held.text)
+    more = ink.width("pill", held.more) + 12 if held.more else 0.0
+    plate = 27 + wide + 12 + (more + 8 if more else 0.0)
+    left = max(width - plate, -PLATE_REACH)
+    rect = QRectF(left, -PLATE_ABOVE, plate, PLATE_HEIGHT)
+    p.setPen(ink.pen("held.edge", 1.5))
+    stem = max(rect.left() + 10, -28.0)
+    p.drawLine(QLineF(stem, rect.bottom(), stem, stem_to if stem < 0 else 0.0))
+    p.setBrush(ink.color("held.bg"))
+    p.drawRoundedRect(rect, 6, 6)
+    ink.icon(p, "mail", rect.x() + 8, rect.y() + 6.5, ink.color("state.held"), 13)
+    p.setFont(ink.font("mono"))
+    p.setPen(ink.color("text"))
+    p.drawText(rect.adjusted(27, 0, 0, 0), LEFT, held.text)
+    if held.more:
+        pill = QRectF(rect.right() - more - 6, rect.y() + 4, more, CHIP)
+        p.setPen(NO_PEN)
+        p.setBrush(ink.color("held.fill"))
+        p.drawRoundedRect(pill, CHIP / 2, CHIP / 2)
+        p.setFont(ink.font("pill"))
+        p.setPen(ink.color("on.held"))
+        p.drawText(pill, CENTER, held.more)

@@ -1,0 +1,93 @@
+"""One routine on the canvas: a single item that paints its own ports."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import QPointF, QRectF
+from PySide6.QtGui import QPainter, QPainterPath
+from PySide6.QtWidgets import QGraphicsItem, QStyleOptionGraphicsItem, QWidget
+
+from penstock_gui.canvas import marks
+from penstock_gui.canvas.geometry import NodeShape
+from penstock_gui.canvas.ink import Ink
+from penstock_gui.canvas.looks import Look
+from penstock_gui.canvas.painting import NodePicture, Touch, paint_node
+
+NODE_LAYER, HELD_LAYER = 10.0, 30.0
+_MARGIN = 14.0
+
+
+class NodeItem(QGraphicsItem):
+    """Shows what it was last told; it asks nobody and changes nobody."""
+
+    def __init__(self, routine_id: str, shape: NodeShape, ink: Ink) -> None:
+        super().__init__()
+        self.routine_id = routine_id
+        self.picture = NodePicture(shape)
+        self._ink = ink
+        self.setZValue(NODE_LAYER)
+
+    @property
+    def shape_(self) -> NodeShape:
+        """Its size and the places of its ports."""
+        return self.picture.shape
+
+    @property
+    def touch(self) -> Touch:
+        """Marks of the person's hands; call `update` after changing them."""
+        return self.picture.touch
+
+    @property
+    def body(self) -> QRectF:
+        """Its rectangle in the scene."""
+        return self.picture.shape.body.translated(self.pos())
+
+    def slot_at(self, name: str) -> QPointF:
+        return self.pos() + self.picture.shape.slot_at(name)
+
+    def event_at(self, name: str) -> QPointF:
+        return self.pos() + self.picture.shape.event_at(name)
+
+    def set_shape(self, shape: NodeShape) -> None:
+        if shape != self.picture.shape:
+            self.prepareGeometryChange()
+            self.picture.shape = shape
+            self.update()
+
+    def set_color(self, index: int) -> None:
+        if index != self.picture.color:
+            self.picture.color = index
+            self.update()
+
+    def set_look(self, look: Look) -> None:
+        """Show another state of a run."""
+        before = self.picture.look
+        if look == before:
+            return
+        if (look.held is None) != (before.held is None):
+            self.prepareGeometryChange()
+            self.setZValue(NODE_LAYER if look.held is None else HELD_LAYER)
+        self.picture.look = look
+        self.update()
+
+    def boundingRect(self) -> QRectF:
+        """Body, ports and marks; while held also the arrow and the message above."""
+        shape = self.picture.shape
+        if self.picture.look.held is None:
+            return shape.body.adjusted(-_MARGIN, -_MARGIN, _MARGIN, _MARGIN)
+        top = -marks.PLATE_ABOVE - 4
+        right = shape.width + marks.PLATE_REACH + _MARGIN
+        left = -marks.PLATE_REACH - _MARGIN
+        return QRectF(left, top, right - left, shape.height + _MARGIN - top)
+
+    def shape(self) -> QPainterPath:
+        path = QPainterPath()
+        path.addRect(self.picture.shape.body)
+        return path
+
+    def paint(
+        self,
+        painter: QPainter,
+        option: QStyleOptionGraphicsItem,
+        widget: QWidget | None = None,
+    ) -> None:
+        paint_node(painter, self._ink, self.picture, painter.worldTransform().m11())

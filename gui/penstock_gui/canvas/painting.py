@@ -1,0 +1,290 @@
+"""Painting nodes, in as much detail as the zoom has room for. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import NamedTuple
+
+from PySide6.QtCore import QLineF, QPointF, QRectF
+from PySide6.QtGui import QColor, QPainter, QPainterPath, QPen
+
+from penstock_gui.canvas import marks
+from penstock_gui.canvas.geometry import FAILED, FOOTER, HEADER, NodeShape
+from penstock_gui.canvas.ink import LEFT, NO_BRUSH, RIGHT, Ink
+from penstock_gui.canvas.looks import Look
+
+FULL_FROM = 0.7
+COMPACT_FROM = 0.5
+SMALL_FROM = 0.3
+DIM = 0.5
+_RADIUS = 6.0
+_SHADOW = ((5.0, 0.05), (3.0, 0.07), (1.5, 0.10))
+
+
+@dataclass(slots=True)
+class Touch:
+    """What the person's hands and marks add to a node; held and changed by its item."""
+
+    selected: bool = False
+    hovered: bool = False
+    dimmed: bool = False
+    reason: str = ""
+    breakpoint: str = ""
+    breakpoint_on: bool = True
+    ghost: bool = False
+    ringed: tuple[str, bool] | None = None
+    lit: frozenset[tuple[str, bool]] = frozenset()
+    hot: frozenset[str] = frozenset()
+    connected: frozenset[tuple[str, bool]] = frozenset()
+    unknown: frozenset[tuple[str, bool]] = frozenset()
+
+
+class _Outline(NamedTuple):
+    body: QPainterPath
+    header: QPainterPath
+    footer: QPainterPath
+
+
+@lru_cache(maxsize=512)
+def _outline(width: float, height: float) -> _Outline:
+    r = _RADIUS
+    body = QPainterPath()
+    body.addRoundedRect(QRectF(0, 0, width, height), r, r)
+    header = QPainterPath(QPointF(0, HEADER))
+    header.lineTo(0, r)
+    header.quadTo(0, 0, r, 0)
+    header.lineTo(width - r, 0)
+    header.quadTo(width, 0, width, r)
+    header.lineTo(width, HEADER)
+    header.closeSubpath()
+    top = height - FOOTER
+    footer = QPainterPath(QPointF(0, top))
+    footer.lineTo(width, top)
+    footer.lineTo(width, height - r)
+    footer.quadTo(width, height, width - r, height)
+    footer.lineTo(r, height)
+    footer.quadTo(0, height, 0, height - r)
+    footer.closeSubpath()
+    return _Outline(body, header, footer)
+
+
+@dataclass(slots=True)
+class NodePicture:
+    """Everything a node's picture is made of."""
+
+    shape: NodeShape
+    color: int = 0
+    look: Look = field(default_factory=Look)
+    touch: Touch = field(default_factory=Touch)
+
+
+def paint_node(p: QPainter, ink: Ink, node: NodePicture, zoom: float) -> None:
+    """Body and content for the zoom, then ports and what the debugger adds outside."""
+    p.setOpacity(DIM if node.touch.dimmed else 1.0)
+    _body(p, ink, node, zoom)
+    if zoom >= FULL_FROM:
+        _full(p, ink, node)
+    elif zoom >= COMPACT_FROM:
+        _in_pixels(p, zoom, _compact, ink, node)
+    else:
+        _in_pixels(p, zoom, _small, ink, node)
+    p.setOpacity(1.0)
+    _ports(p, ink, node)
+    touch, held = node.touch, node.look.held
+    if touch.breakpoint:
+        at = QPointF(0, HEADER / 2)
+        marks.breakpoint_mark(p, ink, at, touch.breakpoint, touch.breakpoint_on)
+    elif touch.ghost:
+        marks.breakpoint_ghost(p, ink, QPointF(0, HEADER / 2))
+    if held is not None:
+        slots = node.shape.slots
+        y = node.shape.row_y(slots.index(held.slot) if held.slot in slots else 0)
+        marks.held_arrow(p, ink, QPointF(0, y))
+        marks.message_plate(p, ink, held, node.shape.width, y - 6)
+
+
+def _body(p: QPainter, ink: Ink, node: NodePicture, zoom: float) -> None:
+    shape, look = node.shape, node.look
+    outline = _outline(shape.width, shape.height)
+    if zoom > 0.6:
+        strength = 1.0 if ink.theme.name == "dark" else 0.55
+        below = shape.body.translated(0, 1.5)
+        p.setBrush(NO_BRUSH)
+        for width, part in _SHADOW:
+            p.setPen(QPen(QColor(0, 0, 0, int(255 * part * strength)), width))
+            p.drawRoundedRect(below, _RADIUS, _RADIUS)
+    p.fillPath(outline.body, ink.color("bg.raised"))
+    if zoom >= COMPACT_FROM:
+        p.fillPath(outline.header, ink.color("bg.head"))
+        tint = ink.mix(look.color, "bg.raised", 0.12 if look.is_lively else 0.04)
+        p.fillPath(outline.footer, tint)
+        p.setPen(ink.pen("line.subtle", 1))
+        p.drawLine(QLineF(0, HEADER, shape.width, HEADER))
+    else:
+        p.fillPath(outline.body, ink.mix(look.color, "bg.raised", 0.16 if look.is_lively else 0.03))
+        p.fillPath(outline.header, ink.color("bg.head"))
+        p.fillRect(QRectF(0, HEADER - 1, shape.width, 11), ink.color("bg.head"))
+    if look.held is not None:
+        p.setPen(ink.pen("held.edge", 2))
+    elif look.is_failed:
+        p.setPen(QPen(ink.mix(look.color, "bg.raised", 0.8), 1.25))
+    else:
+        p.setPen(ink.pen("line", 1))
+    p.setBrush(NO_BRUSH)
+    p.drawPath(outline.body)
+    if node.touch.selected:
+        p.setPen(ink.pen("accent", 2))
+        p.drawRoundedRect(shape.body.adjusted(-3, -3, 3, 3), 8, 8)
+
+
+def _full(p: QPainter, ink: Ink, node: NodePicture) -> None:
+    shape, look, touch = node.shape, node.look, node.touch
+    fill, edge = ink.routine(node.color)
+    p.setPen(edge)
+    p.setBrush(fill)
+    p.drawRoundedRect(QRectF(11.5, HEADER / 2 - 4.5, 9, 9), 2, 2)
+    chip = marks.state_chip(p, ink, shape.width - 7, HEADER / 2, look)
+    title = QRectF(27, 0, chip - 27 - 4, HEADER)
+    ink.text(p, title, LEFT, "node.title", ink.color("text"), shape.title)
+    for row, name in enumerate(shape.slots):
+        _slot(p, ink, node, row, name)
+    for row, name in enumerate(shape.events):
+        color = "text.2"
+        if (name, False) in touch.unknown or name in touch.hot:
+            color = "state.failed"
+        elif name == FAILED:
+            color = "text.3"
+        y = shape.row_y(row)
+        rect = QRectF(shape.width - 12 - shape.event_room, y - 12, shape.event_room, 24)
+        ink.text(p, rect, RIGHT, "body", ink.color(color), name)
+    _footer(p, ink, node)
+
+
+def _slot(p: QPainter, ink: Ink, node: NodePicture, row: int, name: str) -> None:
+    y = node.shape.row_y(row)
+    color = "state.failed" if (name, True) in node.touch.unknown else "text.2"
+    room = node.shape.slot_room
+    ink.text(p, QRectF(15, y - 12, room, 24), LEFT, "body", ink.color(color), name)
+    queue = node.look.queues.get(name)
+    if queue is not None:
+        x = 15 + min(room, ink.width("body", name)) + 6
+        marks.queue_pill(p, ink, x, y - 9, queue)
+
+
+def _footer(p: QPainter, ink: Ink, node: NodePicture) -> None:
+    shape, look = node.shape, node.look
+    y, right = shape.height - FOOTER, shape.width - 11
+    if node.touch.reason:
+        p.setOpacity(1.0)
+        ink.icon(p, "ban", 11, y + 6, ink.color("text.3"), 12)
+        rect = QRectF(28, y, right - 28, FOOTER)
+        ink.text(p, rect, LEFT, "chip", ink.color("text.2"), node.touch.reason)
+        return
+    if look.count:
+        rect = QRectF(11, y, right - 11, FOOTER)
+        ink.text(p, rect, RIGHT, "caption", ink.color("text.2"), look.count)
+        right -= ink.width("caption", look.count) + 8
+    if look.failures:
+        failures = f"{look.failures:,}"
+        color = ink.color("state.failed")
+        left = right - ink.width("pill", failures)
+        ink.text(p, QRectF(left, y, right - left + 1, FOOTER), RIGHT, "pill", color, failures)
+        ink.icon(p, "x", left - 13, y + 6, color, 12)
+        right = left - 20
+    rect = QRectF(11, y, right - 11, FOOTER)
+    ink.text(p, rect, LEFT, "chip", ink.color(look.color), look.words)
+
+
+def _ports(p: QPainter, ink: Ink, node: NodePicture) -> None:
+    shape, touch = node.shape, node.touch
+    for is_slot, names in ((True, shape.slots), (False, shape.events)):
+        x = 0.0 if is_slot else shape.width
+        for row, name in enumerate(names):
+            _port(p, ink, touch, QPointF(x, shape.row_y(row)), name, is_slot)
+    if not shape.has_failed_row:
+        key = (FAILED, False)
+        if touch.hovered or touch.selected or key in touch.lit or touch.ringed == key:
+            _port(p, ink, touch, shape.event_at(FAILED), FAILED, is_slot=False)
+
+
+def _port(p: QPainter, ink: Ink, touch: Touch, at: QPointF, name: str, is_slot: bool) -> None:
+    key = (name, is_slot)
+    failed = name == FAILED and not is_slot
+    token = "wire.failed" if name == FAILED else "wire"
+    if failed and name in touch.hot:
+        token = "state.failed"
+    lit = key in touch.lit
+    fades = touch.dimmed and not lit
+    if fades:
+        token = "text.disabled"
+    filled = key in touch.connected and not fades
+    marks.port(p, ink, at, token, failed=name == FAILED, filled=filled, lit=lit)
+    if touch.ringed == key:
+        marks.focus_ring(p, ink, at)
+
+
+class _Pixels(NamedTuple):
+    """A node's measures on the screen."""
+
+    width: float
+    height: float
+    header: float
+    footer: float
+
+
+def _in_pixels(
+    p: QPainter,
+    zoom: float,
+    paint: Callable[[QPainter, Ink, NodePicture, _Pixels], None],
+    ink: Ink,
+    node: NodePicture,
+) -> None:
+    """Paint with text in screen pixels instead of scaled."""
+    shape = node.shape
+    p.save()
+    p.scale(1 / zoom, 1 / zoom)
+    size = _Pixels(shape.width * zoom, shape.height * zoom, HEADER * zoom, FOOTER * zoom)
+    paint(p, ink, node, size)
+    p.restore()
+
+
+def _stripe(p: QPainter, ink: Ink, node: NodePicture, width: float, height: float) -> None:
+    """The routine's colour along the left edge, inside the rounded corner."""
+    p.fillRect(QRectF(0, 1.5, width, height - 1.5), ink.routine(node.color)[0])
+
+
+def _compact(p: QPainter, ink: Ink, node: NodePicture, size: _Pixels) -> None:
+    look = node.look
+    _stripe(p, ink, node, 4, size.header)
+    title = QRectF(9, 0, size.width - 28, size.header)
+    ink.text(p, title, LEFT, "caption.strong", ink.color("text"), node.shape.title)
+    color = ink.color(look.color)
+    marks.glyph(p, ink, look, size.width - 17, size.header / 2 - 6, color, 12)
+    fullest = look.fullest
+    if fullest is not None:
+        name, queue = fullest
+        middle = (size.header + size.height - size.footer) / 2
+        rect = QRectF(8, middle - 12.5, size.width - 16, 18)
+        tint = ink.color(queue.color if queue.color != "state.done" else "text.2")
+        depth = f"{queue.depth}"
+        ink.text(p, rect, RIGHT, "chip", tint, depth)
+        rect.setRight(rect.right() - ink.width("chip", depth) - 4)
+        ink.text(p, rect, LEFT, "chip", tint, name)
+        marks.bar(p, ink, QRectF(8, middle + 6, size.width - 16, 3), queue)
+    words = node.touch.reason or look.words
+    rect = QRectF(8, size.height - size.footer, size.width - 14, size.footer)
+    ink.text(p, rect, LEFT, "chip", ink.color("text.2") if node.touch.reason else color, words)
+
+
+def _small(p: QPainter, ink: Ink, node: NodePicture, size: _Pixels) -> None:
+    look = node.look
+    _stripe(p, ink, node, 4, size.height - 1.5)
+    title = QRectF(8, 0, size.width - 10, size.header * 4 / 3)
+    ink.text(p, title, LEFT, "caption.strong", ink.color("text"), node.shape.title)
+    marks.glyph(p, ink, look, 8, size.height - 17, ink.color(look.color), 12)
+    fullest = look.fullest
+    if fullest is not None:
+        rect = QRectF(24, size.height - 12.5, size.width - 29, 3)
+        marks.bar(p, ink, rect, fullest[1])

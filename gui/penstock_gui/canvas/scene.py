@@ -1,0 +1,406 @@
+"""The scene: one item per routine and connection, kept in step with the document."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+
+from PySide6.QtCore import QObject, QPointF, QRectF, Qt, QTimer, Signal
+from PySide6.QtWidgets import QGraphicsScene
+
+from penstock.flow import Connection
+from penstock_gui.canvas.edge_item import EdgeItem
+from penstock_gui.canvas.geometry import FAILED, HEADER, NARROWEST, PORT_HIT, NodeShape, node_shape
+from penstock_gui.canvas.ink import Ink
+from penstock_gui.canvas.layout import GROUP_GAP, Link, layered
+from penstock_gui.canvas.live import LiveState
+from penstock_gui.canvas.node_item import NodeItem
+from penstock_gui.canvas.wires import Ends, find_lanes
+from penstock_gui.document import FlowDocument, Point
+from penstock_gui.session import Selection, Session
+
+_ROUTE_ALL_UP_TO = 500
+_BREAKPOINT_REACH = 9.0
+
+
+@dataclass(frozen=True)
+class Hit:
+    """What lies under a point: a routine, maybe one of its ports, or a connection."""
+
+    routine: str | None = None
+    port: tuple[str, bool] | None = None
+    at_breakpoint: bool = False
+    connection: Connection | None = None
+
+
+NOTHING_HIT = Hit()
+
+
+class FlowScene(QGraphicsScene):
+    """Follows the document and the session by their signals.
+
+    Signals:
+        restructured(): items were added, removed, moved or reshaped
+        cleared(): another flow is shown; it should be brought into view
+    """
+
+    restructured = Signal()
+    cleared = Signal()
+
+    def __init__(self, session: Session, ink: Ink, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self.nodes: dict[str, NodeItem] = {}
+        self.edges: dict[Connection, EdgeItem] = {}
+        self.in_view = QRectF()
+        self._session = session
+        self._document: FlowDocument = session.document
+        self._ink = ink
+        self._wires: dict[str, list[Connection]] = {}
+        self._automatic: dict[str, Point] = {}
+        self._selection = Selection()
+        self._unrouted: set[str] = set()
+        self._some_unplaced = False
+        self._settling = QTimer(self, singleShot=True, interval=0)
+        self._settling.timeout.connect(self.settle)
+        self.live = LiveState(session, self, ink, parent=self)
+        self._listen()
+        self._on_reset()
+
+    def _listen(self) -> None:
+        document, session = self._document, self._session
+        document.replaced.connect(self._on_replaced)
+        document.reset.connect(self._on_reset)
+        document.routine_added.connect(self._on_added)
+        document.routine_removed.connect(self._on_removed)
+        document.routine_renamed.connect(self._on_renamed)
+        document.routine_moved.connect(self._on_moved)
+        document.routine_changed.connect(self._reshape)
+        document.connected.connect(self._on_connected)
+        document.disconnected.connect(self._on_disconnected)
+        document.problems_changed.connect(self._on_problems_changed)
+        session.selection_changed.connect(self._on_selection_changed)
+        session.breakpoints_changed.connect(self._on_breakpoints_changed)
+        self._ink.theme.changed.connect(self._on_theme_changed)
+
+    # Asked by the view and its gestures.
+
+    def wires_of(self, routine_id: str) -> Iterable[Connection]:
+        """All connections that begin or end at a routine."""
+        return self._wires.get(routine_id, ())
+
+    def spinning_in_view(self) -> Iterator[NodeItem]:
+        """Items with a turning glyph that somebody can see."""
+        for node in self.nodes.values():
+            if node.picture.look.spins and self.in_view.intersects(node.body):
+                yield node
+
+    def bounds(self, routines: Iterable[str] | None = None) -> QRectF:
+        """The rectangle around some routines, or around everything with its wires."""
+        self.settle()
+        area = QRectF()
+        for routine in self.nodes if routines is None else routines:
+            if routine in self.nodes:
+                area = area.united(self.nodes[routine].body)
+        if routines is None:
+            for edge in self.edges.values():
+                area = area.united(edge.path.controlPointRect())
+        return area
+
+    def hit(self, at: QPointF, *, ports: bool = True) -> Hit:
+        """What lies at a point of the scene; a port wins over a body, a body over a wire."""
+        reach = QRectF(at.x() - PORT_HIT, at.y() - PORT_HIT, 2 * PORT_HIT, 2 * PORT_HIT)
+        items = self.items(reach, Qt.ItemSelectionMode.IntersectsItemBoundingRect)
+        nodes = [item for item in items if isinstance(item, NodeItem)]
+        for node in nodes if ports else ():
+            spot = at - node.pos()
+            found = node.picture.shape.port_at(spot.x(), spot.y())
+            if found is not None:
+                return Hit(node.routine_id, found)
+            beside = spot - QPointF(0, HEADER / 2)
+            if beside.manhattanLength() <= _BREAKPOINT_REACH:
+                return Hit(node.routine_id, at_breakpoint=True)
+        for node in nodes:
+            if node.body.contains(at):
+                return Hit(node.routine_id)
+        for item in items:
+            if isinstance(item, EdgeItem) and item.shape().contains(at):
+                return Hit(connection=item.connection)
+        return NOTHING_HIT
+
+    def routines_in(self, area: QRectF) -> frozenset[str]:
+        """Routines whose bodies touch a rectangle."""
+        return frozenset(i for i, node in self.nodes.items() if area.intersects(node.body))
+
+    def places(self, routines: Iterable[str]) -> dict[str, Point]:
+        """Where routines stand now."""
+        return {
+            routine: (self.nodes[routine].x(), self.nodes[routine].y())
+            for routine in routines
+            if routine in self.nodes
+        }
+
+    def unsaved_places(self) -> dict[str, Point]:
+        """Where the automatic layout has put routines that the flow has no position for."""
+        return self.places(i for i in self.nodes if self._document.position(i) is None)
+
+    def drag_to(self, places: Mapping[str, Point]) -> None:
+        """Show routines elsewhere while they are dragged; the document doesn't know."""
+        for routine, place in places.items():
+            self._put(routine, place)
+        self.settle()
+
+    def automatic_places(self) -> dict[str, Point]:
+        """Where the automatic layout would put everything."""
+        self.settle()
+        return self._lay_out(list(self.nodes))
+
+    # Bringing items up to date.
+
+    def settle(self) -> None:
+        """Place and route what has changed since the last time; at once, not at the next turn."""
+        self._settling.stop()
+        if self._some_unplaced:
+            self._place_the_unplaced()
+        if not self._unrouted:
+            return
+        moved, self._unrouted = self._unrouted, set()
+        if len(self.edges) <= _ROUTE_ALL_UP_TO or len(moved) > len(self.nodes) // 2:
+            self._route(list(self.edges), self.nodes)
+        else:
+            wires = dict.fromkeys(c for r in moved for c in self._wires.get(r, ()))
+            ends = {r for c in wires for r in (c.source.routine, c.target.routine)}
+            self._route(list(wires), ends)
+        self.restructured.emit()
+
+    def _place_the_unplaced(self) -> None:
+        self._some_unplaced = False
+        lost = [i for i in self.nodes if self._place(i) is None]
+        if not lost:
+            return
+        left, top = 0.0, 0.0
+        if len(lost) < len(self.nodes):
+            placed = self._around([i for i in self.nodes if i not in set(lost)])
+            left, top = placed.left(), placed.bottom() + GROUP_GAP
+        for routine, (x, y) in self._lay_out(lost).items():
+            self._automatic[routine] = (x + left, y + top)
+            self._put(routine, self._automatic[routine])
+
+    def _around(self, routines: Iterable[str]) -> QRectF:
+        area = QRectF()
+        for routine in routines:
+            area = area.united(self.nodes[routine].body)
+        return area
+
+    def _lay_out(self, routines: Collection[str]) -> dict[str, Point]:
+        shapes = {i: self.nodes[i].picture.shape for i in routines}
+        links = []
+        for wire in self.edges:
+            a, b = wire.source, wire.target
+            if a.routine in shapes and b.routine in shapes:
+                out_y = shapes[a.routine].event_y(a.port)
+                in_y = shapes[b.routine].slot_y(b.port)
+                links.append(Link(a.routine, b.routine, out_y, in_y, a.port == FAILED))
+        return layered({i: (s.width, s.height) for i, s in shapes.items()}, links)
+
+    def _place(self, routine: str) -> Point | None:
+        return self._document.position(routine) or self._automatic.get(routine)
+
+    def _stand(self, routine: str) -> None:
+        """Go where the document or an earlier layout says; else wait for the next one."""
+        place = self._place(routine)
+        if place is None:
+            self._some_unplaced = True
+        else:
+            self._put(routine, place)
+
+    def _put(self, routine: str, place: Point) -> None:
+        node = self.nodes[routine]
+        if (node.x(), node.y()) != place:
+            node.setPos(*place)
+        self._unrouted.add(routine)
+
+    def _route(self, wires: list[Connection], bodies: Iterable[str]) -> None:
+        ends = {
+            number: self._ends(wire)
+            for number, wire in enumerate(wires)
+            if wire.source.routine in self.nodes and wire.target.routine in self.nodes
+        }
+        lanes = find_lanes((self.nodes[i].body for i in bodies), ends)
+        for number, way in ends.items():
+            self.edges[wires[number]].route(way, lanes.get(number))
+
+    def _ends(self, wire: Connection) -> Ends:
+        a = self.nodes[wire.source.routine].event_at(wire.source.port)
+        b = self.nodes[wire.target.routine].slot_at(wire.target.port)
+        return Ends(a.x(), a.y(), b.x(), b.y())
+
+    def _soon(self, routine: str) -> None:
+        self._unrouted.add(routine)
+        self._settling.start()
+
+    # Items.
+
+    def _shape(self, routine: str) -> NodeShape:
+        slots, events = self._ports(routine)
+        title = self._document.title(routine)
+        return node_shape(title, slots, events, self._ink.width)
+
+    def _ports(self, routine: str) -> tuple[list[str], list[str]]:
+        """Its ports, and at their end what is wired though the routine hasn't got it."""
+        spec = self._document.spec(routine)
+        slots, events = [s.name for s in spec.slots], [e.name for e in spec.events]
+        wired = dict.fromkeys(self._wired(routine))
+        slots += [name for name, is_slot in wired if is_slot and name not in slots]
+        own = [*events, FAILED]
+        events += [name for name, is_slot in wired if not is_slot and name not in own]
+        if (FAILED, False) in wired:
+            events.append(FAILED)
+        return slots, events
+
+    def _wired(self, routine: str) -> list[tuple[str, bool]]:
+        wires = self._wires.get(routine, ())
+        return [(c.source.port, False) for c in wires if c.source.routine == routine] + [
+            (c.target.port, True) for c in wires if c.target.routine == routine
+        ]
+
+    def _reshape(self, routine: str) -> None:
+        node = self.nodes.get(routine)
+        if node is None:
+            return
+        node.set_shape(self._shape(routine))
+        node.touch.connected = frozenset(self._wired(routine))
+        spec = self._document.spec(routine)
+        known = {(s.name, True) for s in spec.slots} | {(e.name, False) for e in spec.events}
+        node.touch.unknown = node.touch.connected - known - {(FAILED, False)}
+        node.update()
+        self._soon(routine)
+
+    def _add_node(self, routine: str) -> None:
+        node = NodeItem(routine, NodeShape("", (), (), NARROWEST), self._ink)
+        node.set_color(self._document.color_index(routine))
+        self.nodes[routine] = node
+        self._reshape(routine)
+        self._show_breakpoint(node)
+        self._stand(routine)
+        self.addItem(node)
+
+    def _add_edge(self, wire: Connection) -> None:
+        edge = EdgeItem(wire, self._ink)
+        self.edges[wire] = edge
+        for routine in {wire.source.routine, wire.target.routine}:
+            self._wires.setdefault(routine, []).append(wire)
+        self.addItem(edge)
+
+    def _drop_edge(self, wire: Connection) -> None:
+        edge = self.edges.pop(wire, None)
+        if edge is None:
+            return
+        for routine in {wire.source.routine, wire.target.routine}:
+            self._wires[routine].remove(wire)
+        self.removeItem(edge)
+
+    # What the document tells.
+
+    def _on_replaced(self) -> None:
+        self._automatic.clear()
+
+    def _on_reset(self) -> None:
+        self.clear()
+        self.nodes.clear()
+        self.edges.clear()
+        self._wires.clear()
+        self._unrouted.clear()
+        for wire in self._document.connections():
+            self._add_edge(wire)
+        for routine in self._document.ids():
+            self._add_node(routine)
+        self._selection = Selection()
+        self._on_selection_changed(self._session.selection)
+        self._on_problems_changed()
+        self.live.mark_all()
+        self.settle()
+        self.cleared.emit()
+
+    def _on_added(self, routine: str) -> None:
+        self._add_node(routine)
+        self.live.mark((routine,))
+
+    def _on_removed(self, routine: str) -> None:
+        for wire in list(self._wires.get(routine, ())):
+            self._drop_edge(wire)
+        self._wires.pop(routine, None)
+        self._unrouted.discard(routine)
+        self.removeItem(self.nodes.pop(routine))
+        self.restructured.emit()
+
+    def _on_renamed(self, old: str, new: str) -> None:
+        if old in self._automatic:
+            self._automatic[new] = self._automatic.pop(old)
+        former = list(self._wires.get(old, ()))
+        for wire in former:
+            self._drop_edge(wire)
+        self._wires.pop(old, None)
+        self.removeItem(self.nodes.pop(old))
+        wires = (*self._document.incoming(new), *self._document.outgoing(new))
+        for wire in dict.fromkeys(wires):
+            self._add_edge(wire)
+        self._add_node(new)
+        self.live.mark((new,))
+
+    def _on_moved(self, routine: str) -> None:
+        self._stand(routine)
+        self._settling.start()
+
+    def _on_connected(self, wire: Connection) -> None:
+        if wire not in self.edges:
+            self._add_edge(wire)
+            self._rewired(wire)
+
+    def _on_disconnected(self, wire: Connection) -> None:
+        self._drop_edge(wire)
+        self._rewired(wire)
+
+    def _rewired(self, wire: Connection) -> None:
+        ends = {wire.source.routine, wire.target.routine}
+        for routine in ends:
+            self._reshape(routine)
+        self.live.mark(ends)
+
+    def _on_problems_changed(self) -> None:
+        errors: dict[str, str] = {}
+        for problem in self._document.problems():
+            if problem.severity == "error" and problem.routine:
+                errors.setdefault(problem.routine, problem.text)
+        changed = set(errors.items()) ^ set(self.live.problems.items())
+        self.live.problems = errors
+        self.live.mark(routine for routine, _ in changed)
+
+    # What the session tells.
+
+    def _on_selection_changed(self, selection: Selection) -> None:
+        before, self._selection = self._selection, selection
+        for routine in before.routines ^ selection.routines:
+            node = self.nodes.get(routine)
+            if node is not None:
+                node.touch.selected = routine in selection.routines
+                node.update()
+        for wire in (before.connection, selection.connection):
+            if wire is not None and wire in self.edges:
+                self.edges[wire].set_look(chosen=wire == selection.connection)
+        self.restructured.emit()
+
+    def _on_breakpoints_changed(self) -> None:
+        for node in self.nodes.values():
+            self._show_breakpoint(node)
+
+    def _show_breakpoint(self, node: NodeItem) -> None:
+        spec = self._session.breakpoints.get(node.routine_id)
+        number, on = (str(spec.id), spec.enabled) if spec is not None else ("", True)
+        if (number, on) != (node.touch.breakpoint, node.touch.breakpoint_on):
+            node.touch.breakpoint, node.touch.breakpoint_on = number, on
+            node.update()
+
+    def _on_theme_changed(self) -> None:
+        self._ink.refresh()
+        self.update()
+        self.restructured.emit()
