@@ -61,6 +61,8 @@ class JobExecutor:
         self._ended = threading.Event()
         self._over = threading.Event()
         self._wall = time.time() - time.monotonic()
+        self.loop_busy = True
+        self.loop_since = time.monotonic()
         wants = Wants(instruments.wants, keep_values)
         self._core = JobCore(job_id, plan, pool.workers, self._announce, wants, generations)
         self._bind_routines()
@@ -182,7 +184,9 @@ class JobExecutor:
 
     def _loop(self) -> None:
         while not self._drain():
+            self.loop_busy, self.loop_since = False, time.monotonic()
             self._latch.acquire()
+            self.loop_busy, self.loop_since = True, time.monotonic()
 
     def _drain(self) -> bool:
         """Feed the core until the queue is empty; True when the job has ended.

@@ -12,7 +12,7 @@ from types import TracebackType
 from typing import Any, Literal
 
 from penstock.errors import FlowError, JobEnded, UnknownPort
-from penstock.flow import Flow, check_python
+from penstock.flow import Flow, check_json, check_python, instantiate
 from penstock.ids import PortRef
 from penstock.observe import Instruments
 from penstock.run.executor import JobExecutor
@@ -70,16 +70,19 @@ class Runtime:
         entry_params: Mapping[str, Any] | None = None,
         *,
         job_id: str | None = None,
+        as_json: bool = False,
     ) -> JobState:
         """Start a job of the flow as it is now; returns at once.
 
         Each entry parameter puts one message into the slot it names (``routine.slot``, or the
-        bare slot where the flow has one entry routine). For a loaded flow this imports its
+        bare slot where the flow has one entry routine); with `as_json` values are JSON data read
+        under the slot's type, else Python values checked strictly. For a loaded flow this imports its
         modules: calling it is the trust. Raises before a job exists: FlowError or FlowFileError
         for a flow that can't run, UnknownPort and InvalidValue for parameters.
         """
         plan = compile_flow(self._live(flow))
-        params = [_param(plan, name, value) for name, value in (entry_params or {}).items()]
+        given = (entry_params or {}).items()
+        params = [_param(plan, name, value, as_json) for name, value in given]
         return self.jobs.start(plan, params, job_id=job_id).state
 
     def post(self, job_id: str, port: str, value: Any, timeout: float | None = None) -> None:
@@ -146,7 +149,7 @@ class Runtime:
             if known is None:
                 raise FlowError(f"no flow is registered as {flow!r}")
             flow = known
-        return flow.copy()
+        return instantiate(flow)
 
 
 def _has_loop(executor: JobExecutor) -> bool:
@@ -154,7 +157,7 @@ def _has_loop(executor: JobExecutor) -> bool:
     return thread is not None and thread.is_alive()
 
 
-def _param(plan: Plan, name: str, value: Any) -> tuple[str, Any]:
+def _param(plan: Plan, name: str, value: Any, as_json: bool) -> tuple[str, Any]:
     """(``routine.slot``, checked value) of one entry parameter."""
     routine, slot_name = _entry_place(plan, name)
     slot = next((s for s in routine.slots if s.name == slot_name), None)
@@ -167,6 +170,8 @@ def _param(plan: Plan, name: str, value: Any) -> tuple[str, Any]:
             port=name,
         )
     ref = f"{routine.id}.{slot.name}"
+    if as_json:
+        return ref, check_json(slot.type, value, ref)
     check_python(slot.type, value, ref)
     return ref, value
 

@@ -1,0 +1,77 @@
+"""Every live thread: the pool's and the jobs' book-keeping joined with the interpreter's list."""
+
+from __future__ import annotations
+
+import threading
+from time import monotonic
+
+from penstock.host.protocol import PoolUse, ThreadInfo, ThreadTable
+from penstock.run import JobExecutor, Runtime, WorkerInfo
+
+HOST_THREAD = "penstock-host"
+
+
+class ThreadCensus:
+    """Counts threads and remembers the most there were. One caller at a time."""
+
+    def __init__(self, workers: int) -> None:
+        self._workers = workers
+        self._high_water = 0
+
+    def pool_use(self, runtime: Runtime | None) -> PoolUse:
+        """The pool now; before the first job there are no workers."""
+        live = threading.active_count()
+        self._high_water = max(self._high_water, live)
+        if runtime is None:
+            return PoolUse(self._workers, 0, 0, 0, live, self._high_water)
+        use = runtime.statistics()
+        return PoolUse(use.workers, use.busy, use.idle, use.backlog, live, self._high_water)
+
+    def table(self, runtime: Runtime | None) -> ThreadTable:
+        """Pool use and one row per live thread, ours first."""
+        now = monotonic()
+        known: dict[int | None, ThreadInfo] = {}
+        if runtime is not None:
+            for worker in runtime.pool.infos():
+                known[worker.ident] = _worker_row(worker, now)
+            for executor in runtime.jobs.list():
+                thread = executor.event_loop_thread
+                if thread is not None and thread.is_alive():
+                    known[thread.ident] = _loop_row(executor, thread, now)
+        rows = [known.get(t.ident) or _other_row(t) for t in threading.enumerate()]
+        rows.sort(key=lambda row: (_ROLES.index(row.role), len(row.name), row.name))
+        return ThreadTable(self.pool_use(runtime), tuple(rows))
+
+
+_ROLES = ("worker", "loop", "host", "window", "foreign")
+
+
+def _worker_row(worker: WorkerInfo, now: float) -> ThreadInfo:
+    state = "running" if worker.busy else "idle"
+    return ThreadInfo(
+        name=worker.name,
+        ident=worker.ident or 0,
+        role="worker",
+        state="left" if worker.outside else state,
+        job_id=worker.job_id,
+        routine=worker.routine,
+        since=max(0.0, now - worker.since) if worker.since else None,
+        daemon=True,
+    )
+
+
+def _loop_row(executor: JobExecutor, thread: threading.Thread, now: float) -> ThreadInfo:
+    state = "running" if executor.loop_busy else "waits"
+    since = max(0.0, now - executor.loop_since)
+    return ThreadInfo(
+        thread.name, thread.ident or 0, "loop", state, executor.id, "", since, thread.daemon
+    )
+
+
+def _other_row(thread: threading.Thread) -> ThreadInfo:
+    role = "foreign"
+    if thread.name == HOST_THREAD:
+        role = "host"
+    elif thread is threading.main_thread():
+        role = "window"
+    return ThreadInfo(thread.name, thread.ident or 0, role, "", "", "", None, thread.daemon)
