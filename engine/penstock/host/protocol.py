@@ -143,8 +143,8 @@ _BY_NAME = {kind.__name__: kind for kind in PLAIN_TYPES}
 
 
 @cache
-def _adapter(kind: type[Any]) -> TypeAdapter[Any]:
-    return TypeAdapter(kind)
+def _adapter(name: str) -> TypeAdapter[Any]:
+    return TypeAdapter(_BY_NAME[name])
 
 
 def to_json(data: object) -> dict[str, Any]:
@@ -164,4 +164,4 @@ def from_json(data: dict[str, Any]) -> object:
     kind = _BY_NAME.get(str(fields.pop("data", "")))
     if kind is None:
         raise ValueError(f"no plain type is called {data.get('data')!r}")
-    return _adapter(kind).validate_python(fields)
+    return _adapter(kind.__name__).validate_python(fields)

@@ -223,8 +223,8 @@ _BY_NAME = {kind.__name__: kind for kind in EVENT_TYPES}
 
 
 @cache
-def _adapter(kind: type[Any]) -> TypeAdapter[Any]:
-    return TypeAdapter(kind)
+def _adapter(name: str) -> TypeAdapter[Any]:
+    return TypeAdapter(_BY_NAME[name])
 
 
 def to_json(event: EngineEvent) -> dict[str, Any]:
@@ -238,5 +238,5 @@ def from_json(data: dict[str, Any]) -> EngineEvent:
     kind = _BY_NAME.get(str(fields.pop("event", "")))
     if kind is None:
         raise ValueError(f"no event is called {data.get('event')!r}")
-    event: EngineEvent = _adapter(kind).validate_python(fields)
+    event: EngineEvent = _adapter(kind.__name__).validate_python(fields)
     return event

@@ -6,12 +6,16 @@ from collections import OrderedDict, deque
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import islice
+from types import MemberDescriptorType
 from typing import Any
 
 MAX_TEXT = 400
 MAX_ITEMS = 8
 MAX_DEPTH = 3
 _LONG_INT_BITS = 256
+# The interpreter's own readers: a hostile metaclass or class can't answer in their place.
+_CLASS_NAME: Any = vars(type)["__name__"].__get__
+_CLASS_DICT: Any = vars(type)["__dict__"].__get__
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +42,8 @@ def summarize(value: object) -> ValueSummary:
 
 def type_name(kind: type) -> str:
     """The class's plain name, however hostile its metaclass."""
-    return str(type.__dict__["__name__"].__get__(kind))
+    name: str = _CLASS_NAME(kind)
+    return name
 
 
 def _clip(text: str, limit: int = MAX_TEXT) -> str:
@@ -65,7 +70,7 @@ def _text(value: object, depth: int) -> str:
     if kind in (bytes, bytearray):
         return _bytes_text(value)  # type: ignore[arg-type]
     if kind in _BRACKETS:
-        return _items_text(kind, value, depth)  # type: ignore[arg-type]
+        return _items_text(kind, value, depth)
     if kind in (dict, OrderedDict):
         return "{" + _join(_pairs(value, depth), len(value)) + "}"  # type: ignore[arg-type]
     return _object_text(value, depth)
@@ -102,9 +107,11 @@ def _items_text(kind: type, value: Any, depth: int) -> str:
 
 def _pairs(value: dict[Any, Any], depth: int) -> Iterator[str]:
     for key in _peek(value, depth):
-        yield f"{_text(key, depth - 1)}: {_text(value.get(key), depth - 1)}" if type(
-            key
-        ) is str else f"{_text(key, depth - 1)}: …"
+        yield (
+            f"{_text(key, depth - 1)}: {_text(value.get(key), depth - 1)}"
+            if type(key) is str
+            else f"{_text(key, depth - 1)}: …"
+        )
 
 
 def _peek(value: Iterable[object], depth: int) -> list[object]:
@@ -145,10 +152,9 @@ def _fields(value: object) -> list[tuple[str, object]]:
 
 
 def _slot_fields(value: object) -> Iterator[tuple[str, object]]:
-    member = type(ValueSummary.type)
-    for base in type.mro(type(value)) if isinstance(type(value), type) else ():
-        for key, descriptor in type.__dict__["__dict__"].__get__(base).items():
-            if type(descriptor) is member:
+    for base in type.mro(type(value)):
+        for key, descriptor in _CLASS_DICT(base).items():
+            if type(descriptor) is MemberDescriptorType:
                 try:
                     yield key, descriptor.__get__(value)
                 except AttributeError:

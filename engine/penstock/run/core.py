@@ -105,11 +105,11 @@ class JobCore:
             return
         if self.status is JobStatus.PAUSING and not self.running():
             self._move(JobStatus.PAUSED)
-        if not self._tokens and not self._parked and not self._anything_ready():
-            if not self._start_next_finish():
-                self._end(JobStatus.COMPLETED, None)
-                return
-        self._tell_new_next()
+        nothing_left = not (self._tokens or self._parked or self._anything_ready())
+        if nothing_left and not self._start_next_finish():
+            self._end(JobStatus.COMPLETED, None)
+        else:
+            self._tell_new_next()
 
     def running(self) -> int:
         """How many bodies run now."""
@@ -117,11 +117,7 @@ class JobCore:
 
     def ready(self) -> tuple[ReadyActivation, ...]:
         """All activations that could start, oldest first."""
-        found = [
-            ReadyActivation(run.id, item[0])
-            for run in self.runs
-            for item in (*run.suspended, *run.ready, *run.continued, *run.grant)
-        ]
+        found = [ReadyActivation(run.id, n) for run in self.runs for n in _numbers(run)]
         return tuple(sorted(found, key=lambda activation: activation.number))
 
     # ---- messages
@@ -222,8 +218,10 @@ class JobCore:
     # ---- news of a routine: reports of slices, and what they emitted
 
     def _news(self, run: RoutineRun) -> None:
-        """Clear, then take: a late emit announces itself again, and the emissions of every
-        report taken here are already in `pending`.
+        """Take reports and emissions of a routine.
+
+        Clear, then take: a late emit announces itself again, and the emissions of every report
+        taken here are already in `pending`.
         """
         run.dirty = False
         reports = [run.reports.popleft() for _ in range(len(run.reports))]
@@ -259,8 +257,9 @@ class JobCore:
         emitter.soft = max(0, soft)
 
     def _arrive(self, slot: SlotQueue, messages: list[Entry], emitter: Emitter | None) -> None:
-        """Messages reach a slot: into the grant at once if its routine is open, else queued;
-        what doesn't fit waits at its connection.
+        """Messages reach a slot: into the grant at once if its routine is open, else queued.
+
+        What doesn't fit waits at its connection.
         """
         run = slot.run
         free = slot.free()
@@ -487,8 +486,10 @@ class JobCore:
     # ---- holding
 
     def _close_gates(self) -> None:
-        """Stop and recall everything. A worker writes its token's mark before it reads `stop`,
-        so after this each activation either has begun, with a mark, or comes back.
+        """Stop and recall everything.
+
+        A worker writes its token's mark before it reads `stop`, so after this each activation
+        either has begun, with a mark, or comes back.
         """
         for run in self.runs:
             run.stop = True
@@ -589,14 +590,20 @@ class JobCore:
         return self._number
 
 
+def _numbers(run: RoutineRun) -> list[int]:
+    """The numbers of everything that could start or go on."""
+    bodies = [body.number for body in (*run.suspended, *run.continued)]
+    return bodies + [entry[0] for entry in (*run.ready, *run.grant)]
+
+
 def _number(entry: Entry) -> int:
     return entry[0]
 
 
 def _head(run: RoutineRun) -> int:
     """The number of the oldest thing the routine has ready."""
-    numbers = [queue[0][0] for queue in (run.suspended, run.ready) if queue]
-    return min(numbers, default=UNLIMITED)
+    body = run.suspended[0].number if run.suspended else UNLIMITED
+    return min(body, run.ready[0][0]) if run.ready else body
 
 
 _HANDLERS: dict[type, Callable[[JobCore, Any], None]] = {

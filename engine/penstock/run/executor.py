@@ -5,8 +5,8 @@ queue empty, so whoever appends and finds it free wakes the loop, exactly once p
 The loop frees it and *then* looks at the queue again; whoever appended before that look and
 found the guard taken is served by it.
 
-Locks: `_lock` guards the core and the places reserved in slots. Never held while calling out;
-taken inside no other lock.
+Locks: `_lock` guards the core and the places reserved in slots. Never held while calling out to
+user code. The manager's lock is taken inside it (for a breakpoint's generation), never around it.
 """
 
 from __future__ import annotations
@@ -122,7 +122,7 @@ class JobExecutor:
         deadline = None if timeout is None else time.monotonic() + timeout
         while (latch := self._reserve(slot, value)) is not None:
             left = -1.0 if deadline is None else deadline - time.monotonic()
-            if deadline is not None and left <= 0 or not latch.acquire(True, left):
+            if (deadline is not None and left <= 0) or not latch.acquire(True, left):
                 self._give_up(slot, value, latch, timeout)
                 return
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 from typing import Any
 
-from penstock.flow import AllSlots, Continue, Flow, Routine, Stop, key_function, shape_of
+from penstock.flow import Continue, Flow, Routine, Stop, key_function, shape_of
 
 Target = tuple[int, int]  # (index of the routine, index of its slot)
 
@@ -61,20 +61,14 @@ class Plan:
 def compile_flow(flow: Flow) -> Plan:
     """The plan of a flow of live routines. Pure; takes time linear in its size."""
     index = {routine_id: i for i, routine_id in enumerate(flow.routines)}
-    slot_names = {
-        routine_id: list(shape_of(type(routine)).slots)
-        for routine_id, routine in flow.routines.items()
-    }
+    live = {i: routine for i, routine in flow.routines.items() if isinstance(routine, Routine)}
+    slot_names = {i: list(shape_of(type(routine)).slots) for i, routine in live.items()}
     targets: dict[tuple[str, str], list[Target]] = {}
     for connection in flow.connections:
         source, target = connection.source, connection.target
         place = (index[target.routine], slot_names[target.routine].index(target.port))
         targets.setdefault((source.routine, source.port), []).append(place)
-    rows = tuple(
-        _row(routine_id, routine, targets)
-        for routine_id, routine in flow.routines.items()
-        if isinstance(routine, Routine)
-    )
+    rows = tuple(_row(routine_id, routine, targets) for routine_id, routine in live.items())
     return Plan(flow.name, rows, _finish_order(rows))
 
 
@@ -84,7 +78,7 @@ def _row(
     shape = shape_of(type(routine))
     events = (*shape.events, "failed")
     activation = routine.activation
-    match = activation.match if isinstance(activation, AllSlots) else None
+    match = activation.match
     return RoutinePlan(
         id=routine_id,
         routine=routine,

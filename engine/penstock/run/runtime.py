@@ -76,9 +76,11 @@ class Runtime:
 
         Each entry parameter puts one message into the slot it names (``routine.slot``, or the
         bare slot where the flow has one entry routine); with `as_json` values are JSON data read
-        under the slot's type, else Python values checked strictly. For a loaded flow this imports its
-        modules: calling it is the trust. Raises before a job exists: FlowError or FlowFileError
-        for a flow that can't run, UnknownPort and InvalidValue for parameters.
+        under the slot's type, else Python values checked strictly. For a loaded flow this imports
+        its modules: calling it is the trust.
+
+        Raises before a job exists: FlowError or FlowFileError for a flow that can't run,
+        UnknownPort and InvalidValue for parameters.
         """
         plan = compile_flow(self._live(flow))
         given = (entry_params or {}).items()

@@ -78,8 +78,8 @@ class Emitter:
     """
 
     __slots__ = (
-        "_append", "emitted", "name", "outputs", "owner", "pending", "ref", "room", "run", "soft", "targets",
-        "values",
+        "_append", "emitted", "name", "outputs", "owner", "pending", "ref", "room", "run", "soft",
+        "targets", "values",
     )  # fmt: skip
 
     def __init__(self, run: RoutineRun, name: str) -> None:
@@ -102,8 +102,8 @@ class Emitter:
         Raises EmitOutsideActivation anywhere else, and Cancelled once the job has ended.
         """
         run = local.run
-        if run is not self.run or run is None:
-            self._refuse(run)
+        if run is None or run is not self.run:
+            raise self._refusal(run)
         self._append(value)
         if len(self.pending) > self.room:
             self._announce(run)
@@ -117,14 +117,15 @@ class Emitter:
             run.stop = True
             self.room = UNLIMITED
 
-    def _refuse(self, running: RoutineRun | None) -> None:
+    def _refusal(self, running: RoutineRun | None) -> BaseException:
+        """The error of an emit that isn't delivered; counted."""
         owner = self.run
         if owner is None and running is not None and running.owns(self):
             running.refused += 1
-            raise Cancelled(f"{self.ref}: the job has ended")
+            return Cancelled(f"{self.ref}: the job has ended")
         if owner is not None:
             owner.refused += 1
-        raise EmitOutsideActivation(
+        return EmitOutsideActivation(
             f"{self.ref} was emitted outside an activation; emit on the thread that runs logic",
             routine=self.ref.partition(".")[0],
             port=self.ref,
@@ -337,8 +338,8 @@ class RoutineRun:
     __slots__ = (
         "_announce", "_state_lock", "activations", "continued", "dirty", "emitters", "failures",
         "finishing", "grant", "id", "index", "instance", "job_id", "limit", "log", "logic", "open",
-        "over", "parked_out", "passed", "plan", "ready", "refused", "reports", "seconds", "sets", "single",
-        "slots", "spare_tokens", "state_missing", "stop", "stops", "suspended", "tokens",
+        "over", "parked_out", "passed", "plan", "ready", "refused", "reports", "seconds", "sets",
+        "single", "slots", "spare_tokens", "state_missing", "stop", "stops", "suspended", "tokens",
     )  # fmt: skip
 
     def __init__(

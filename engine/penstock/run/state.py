@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING, Any, Protocol
@@ -45,7 +44,7 @@ ARROWS: dict[JobStatus, frozenset[JobStatus]] = {
 }
 
 
-class IllegalMove(PenstockError):  # noqa: N818
+class IllegalMove(PenstockError):
     """A status change that `ARROWS` doesn't have: a fault of the engine, shown with its story."""
 
 
@@ -159,6 +158,3 @@ class JobState:
 
     def __repr__(self) -> str:
         return f"<JobState {self.id} {self.flow!r} {self.status.value}>"
-
-
-Clock = Callable[[], float]
