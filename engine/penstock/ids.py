@@ -6,8 +6,6 @@ import re
 from dataclasses import dataclass
 from typing import NewType
 
-from penstock.errors import UnknownPort
-
 JobId = NewType("JobId", str)
 RoutineId = NewType("RoutineId", str)
 
@@ -28,10 +26,10 @@ class PortRef:
 
     @classmethod
     def parse(cls, text: str) -> PortRef:
-        """Read ``routine.port``; raises UnknownPort when it isn't written that way."""
+        """Read ``routine.port``; raises ValueError when it isn't written that way."""
         routine, dot, port = text.partition(".")
         if not dot or not is_valid_id(routine) or not port.isidentifier():
-            raise UnknownPort(f"{text!r} is no port: expected 'routine.port'")
+            raise ValueError(f"{text!r} is no port: expected 'routine.port'")
         return cls(routine, port)
 
     def __str__(self) -> str:

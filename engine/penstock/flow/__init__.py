@@ -13,8 +13,8 @@ General layout, a line uses only lines above it:
 """
 
 from penstock.flow.activation import AllSlots, key_function
-from penstock.flow.catalog import catalog, describe
-from penstock.flow.connection import Connection
+from penstock.flow.catalog import describe, find_routines
+from penstock.flow.connection import Connection, port_ref
 from penstock.flow.error_policy import Continue, ErrorPolicy, Stop
 from penstock.flow.failure import Failure
 from penstock.flow.flow import Flow
@@ -55,14 +55,15 @@ __all__ = [
     "SlotSpec",
     "Stop",
     "bind",
-    "catalog",
     "check_json",
     "check_python",
     "compatible",
     "describe",
+    "find_routines",
     "fits",
     "instantiate",
     "key_function",
+    "port_ref",
     "set_state",
     "shape_of",
     "validate_field",

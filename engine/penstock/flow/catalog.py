@@ -39,7 +39,7 @@ def describe(
         return RoutineSpec(type_name, error=f"{type_name}: its source is nested too deeply")
 
 
-def catalog(folders: Sequence[Path]) -> list[RoutineSpec]:
+def find_routines(folders: Sequence[Path]) -> list[RoutineSpec]:
     """All routine types in the modules of the folders and of the packages right in them.
 
     Found by reading, nothing is imported; modules that can't be read are left out, and so are

@@ -23,7 +23,7 @@ class Connection:
         source, arrow, target = text.partition(_ARROW)
         if not arrow:
             raise UnknownPort(f"{text!r} is no connection: expected 'a.event -> b.slot'")
-        return cls(PortRef.parse(source.strip()), PortRef.parse(target.strip()))
+        return cls(port_ref(source.strip()), port_ref(target.strip()))
 
     def touches(self, routine: str) -> bool:
         """Whether it begins or ends at that routine."""
@@ -31,3 +31,13 @@ class Connection:
 
     def __str__(self) -> str:
         return f"{self.source} {_ARROW} {self.target}"
+
+
+def port_ref(port: str | PortRef) -> PortRef:
+    """Read ``routine.port``; raises UnknownPort when it isn't written that way."""
+    if isinstance(port, PortRef):
+        return port
+    try:
+        return PortRef.parse(port)
+    except ValueError as error:
+        raise UnknownPort(str(error)) from None

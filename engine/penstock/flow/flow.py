@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from penstock.errors import FlowError, UnknownPort
 from penstock.flow import schema
 from penstock.flow.catalog import describe
-from penstock.flow.connection import Connection
+from penstock.flow.connection import Connection, port_ref
 from penstock.flow.document import Original, canonical_text, text_of
 from penstock.flow.files import read_text, shown, write_text
 from penstock.flow.jsontext import MAX_BYTES
@@ -371,11 +371,7 @@ def _no_port(port: PortRef, kind: str, names: Sequence[str]) -> UnknownPort:
 
 
 def _connection(source: str | PortRef, target: str | PortRef) -> Connection:
-    return Connection(_port(source), _port(target))
-
-
-def _port(port: str | PortRef) -> PortRef:
-    return port if isinstance(port, PortRef) else PortRef.parse(port)
+    return Connection(port_ref(source), port_ref(target))
 
 
 def _moved(port: PortRef, old: str, new: str) -> PortRef:

@@ -6,7 +6,7 @@ import json
 from functools import lru_cache
 from typing import Any, get_origin
 
-from pydantic import ConfigDict, TypeAdapter, ValidationError
+from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 from pydantic.errors import PydanticUserError
 
 from penstock.errors import InvalidValue
@@ -15,7 +15,7 @@ from penstock.errors import InvalidValue
 def check_python(type_: Any, value: Any, where: str) -> None:
     """Raise InvalidValue unless `value`, given from Python, is of that type as it is."""
     adapter = _adapter_of(type_)
-    if adapter is None:
+    if adapter is None or _is_model(type_):
         _check_instance(type_, value, where)
         return
     try:
@@ -95,10 +95,16 @@ def _adapter(type_: Any) -> TypeAdapter[Any] | None:
     """None for a type pydantic doesn't know: then ``isinstance`` decides."""
     for config in (None, ConfigDict(arbitrary_types_allowed=True)):
         try:
-            return TypeAdapter(type_, config=config)
+            adapter = TypeAdapter(type_, config=config)
         except (PydanticUserError, NameError):
             continue
+        return adapter if adapter.pydantic_complete else None
     return None
+
+
+def _is_model(type_: Any) -> bool:
+    """Even strict pydantic makes a model of a dict; the body would get the dict."""
+    return isinstance(type_, type) and issubclass(type_, BaseModel)
 
 
 def _check_instance(type_: Any, value: Any, where: str) -> None:
