@@ -28,8 +28,8 @@ QToolTip {
     background: $bg_raised; color: $text; border: 1px solid $line; padding: 4px 7px;
 }
 
-QMenuBar { background: $bg_chrome; color: $text_2; padding: 3px 6px; border: 0; }
-QMenuBar::item { padding: 3px 8px; border-radius: 4px; background: transparent; }
+QMenuBar { background: $bg_chrome; color: $text_2; padding: 4px 6px; border: 0; }
+QMenuBar::item { padding: 4px 8px; border-radius: 4px; background: transparent; }
 QMenuBar::item:selected { background: $bg_hover; color: $text; }
 QMenuBar::item:pressed { background: $bg_pressed; color: $text; }
 QMenu {
@@ -44,7 +44,7 @@ QMenu::indicator { width: 14px; height: 14px; margin-left: 8px; }
 QMenu::indicator:checked { image: url("$glyphs/check-menu.svg"); }
 
 QToolBar { background: $bg_chrome; border: 0; spacing: 2px; padding: 0 8px; }
-QToolBar::separator { background: $line; width: 1px; height: 1px; margin: 9px 7px; }
+QToolBar::separator { background: $line; width: 1px; height: 1px; margin: 10px 6px; }
 QToolBar#stripe { padding: 6px 4px; spacing: 4px; border-right: 1px solid $bg_gap; }
 QStatusBar { background: $bg_chrome; border: 0; }
 QStatusBar::item { border: 0; }

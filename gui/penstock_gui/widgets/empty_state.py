@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from PySide6.QtCore import QSize, Qt
 from PySide6.QtGui import QAction
-from PySide6.QtWidgets import QLabel, QPushButton, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
 
 from penstock_gui.theme import Theme
 from penstock_gui.widgets.plain_label import PlainLabel
@@ -46,19 +46,25 @@ class EmptyState(QWidget):
 
     def _lay_out(self) -> None:
         centre = Qt.AlignmentFlag.AlignHCenter
-        box = QVBoxLayout(self)
-        box.setContentsMargins(12, 12, 12, 12)
+        column = QWidget()
+        column.setMaximumWidth(_WIDTH)
+        box = QVBoxLayout(column)
+        box.setContentsMargins(0, 0, 0, 0)
         box.setSpacing(6)
         box.addStretch(1)
         box.addWidget(self._glyph, 0, centre)
         for label in (self._title, self._why):
             label.setAlignment(centre)
-            label.setMaximumWidth(_WIDTH)
             box.addWidget(label)
         if self._button is not None:
             box.addSpacing(4)
             box.addWidget(self._button, 0, centre)
         box.addStretch(1)
+        row = QHBoxLayout(self)
+        row.setContentsMargins(12, 12, 12, 12)
+        row.addStretch(1)
+        row.addWidget(column, 1000)
+        row.addStretch(1)
 
     def _make_button(self, action: QAction) -> QPushButton:
         button = QPushButton()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import Qt
+from PySide6.QtCore import QEvent, Qt
 from PySide6.QtGui import QPalette
 from PySide6.QtWidgets import QLabel, QWidget
 
@@ -51,3 +51,9 @@ class PlainLabel(QLabel):
         palette = self.palette()
         palette.setColor(QPalette.ColorRole.WindowText, self._theme.color(self._color))
         self.setPalette(palette)
+
+    def changeEvent(self, event: QEvent) -> None:
+        """A style sheet gives a label that gets another parent the palette it was polished with."""
+        super().changeEvent(event)
+        if event.type() == QEvent.Type.StyleChange:
+            self._paint_text()

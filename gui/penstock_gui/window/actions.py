@@ -249,6 +249,7 @@ class Actions(QObject):
             text = spec.words(now) if spec.words else spec.text
             if text != action.text():
                 action.setText(text)
+                action.setIconText(f" {text}")  # sheets know no gap between icon and text
             tip = _tip(spec, text, reason, now)
             if tip != action.toolTip():
                 action.setToolTip(tip)
@@ -259,6 +260,7 @@ class Actions(QObject):
     def _make(self, spec: ActionSpec, handler: Callable[[], object]) -> QAction:
         action = QAction(spec.text, self)
         action.setObjectName(spec.id)
+        action.setIconText(f" {spec.text}")
         action.setShortcuts([QKeySequence(key) for key in spec.keys])
         action.setCheckable(spec.checkable)
         action.setAutoRepeat(spec.id.startswith("view.zoom"))

@@ -260,6 +260,7 @@ class MainWindow(QMainWindow):
         """What can be done only after the window has its size."""
         if not self._restored:
             self.docking.size()
+        self.view.setFocus()
         QTimer.singleShot(0, self.view, self.view.fit_all)
 
     def showEvent(self, event: QShowEvent) -> None:
