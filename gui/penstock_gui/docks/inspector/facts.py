@@ -54,26 +54,29 @@ def precise(seconds: float) -> str:
     return f"{seconds / 60:.1f} min"
 
 
-def chip(count: RoutineCount | None, job_over: bool) -> tuple[str, str]:
-    """Status and words of a routine's chip; without a job it has not run yet."""
-    if count is None:
+def chip(routine_id: str, view: JobView | None) -> tuple[str, str]:
+    """Status and words of a routine's chip; "" stands for the status's own word."""
+    count = view.routines.get(routine_id) if view else None
+    if view is None or count is None:
         return "idle", "not run yet"
+    if view.held is not None and view.held.place == routine_id:
+        return "held", ""
     if count.running:
         threads = "1 thread" if count.running == 1 else f"{count.running} threads"
         return "running", f"running · {threads}"
-    if job_over and count.status == "idle":
+    if view.is_over and count.status == "idle":
         return "done", ""
     return count.status, ""
 
 
 def depth(count: SlotCount) -> str:
-    """``17/1,000``."""
-    return f"{count.depth:,}/{count.capacity:,}"
+    """``17/1,000``, or that nothing waits."""
+    return f"{count.depth:,}/{count.capacity:,}" if count.depth else "empty"
 
 
 def slot_line(count: SlotCount) -> str:
-    """What passed through a slot: ``1,911 in · most 64 waited``."""
-    parts = [f"{count.posted:,} in", f"most waiting {count.high_water:,}"]
+    """What passed through a slot: ``1,911 in · most 64``."""
+    parts = [f"{count.posted:,} in", f"most {count.high_water:,}"]
     if count.dead:
         parts.append(f"{count.dead:,} dead")
     if count.discarded:
@@ -83,6 +86,8 @@ def slot_line(count: SlotCount) -> str:
 
 def depth_color(count: SlotCount) -> str:
     """Colour token of how full a slot is."""
+    if not count.depth:
+        return "text.3"
     full = count.depth / count.capacity if count.capacity else 0.0
     if full >= 0.85:
         return "queue.high"

@@ -144,6 +144,13 @@ class StatRow(QWidget):
             label.set_color(stat.color)
 
 
+def _name_label(theme: Theme, name: str, color: str) -> ElidedLabel:
+    label = ElidedLabel(theme, name, color=color, mode=Qt.TextElideMode.ElideMiddle)
+    label.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Fixed)
+    label.setFixedWidth(_NAME_WIDTH)
+    return label
+
+
 class ValueRow(QWidget):
     """A name at the left, a value in the values' font at the right."""
 
@@ -154,14 +161,46 @@ class ValueRow(QWidget):
         row = QHBoxLayout(self)
         row.setContentsMargins(0, 0, 0, 0)
         row.setSpacing(8)
-        self.name = ElidedLabel(theme, name, color="text.2")
-        self.name.setFixedWidth(_NAME_WIDTH)
+        self.name = _name_label(theme, name, "text.2")
         self.value = ElidedLabel(theme, value, color=color, font=font)
         row.addWidget(self.name)
         row.addWidget(self.value, 1)
 
     def show_value(self, text: str, color: str, tip: str = "") -> None:
         """Show another value."""
+        self.value.show_text(text, tip)
+        self.value.set_color(color)
+
+
+class SlotRow(QWidget):
+    """A slot: name, what passed, how full it is, and below it its last value."""
+
+    def __init__(self, theme: Theme, name: str) -> None:
+        super().__init__()
+        box = QVBoxLayout(self)
+        box.setContentsMargins(0, 0, 0, 0)
+        box.setSpacing(2)
+        line = QHBoxLayout()
+        line.setSpacing(8)
+        line.addWidget(_name_label(theme, name, "text"))
+        self.passed = ElidedLabel(theme, color="text.2", font="caption")
+        self.passed.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
+        line.addWidget(self.passed, 1)
+        self.fill = PlainLabel(theme, font="pill", selectable=False)
+        line.addWidget(self.fill)
+        box.addLayout(line)
+        self.value = ElidedLabel(theme, font="mono")
+        box.addWidget(self.value)
+
+    def show_count(self, passed: str, depth: str, depth_color: str) -> None:
+        """Show what passed and what waits."""
+        self.passed.show_text(passed)
+        if depth != self.fill.text():
+            self.fill.setText(depth)
+        self.fill.set_color(depth_color)
+
+    def show_value(self, text: str, color: str, tip: str = "") -> None:
+        """Show another last value."""
         self.value.show_text(text, tip)
         self.value.set_color(color)
 
@@ -174,8 +213,7 @@ class PortRow(QWidget):
         row = QHBoxLayout(self)
         row.setContentsMargins(0, 0, 0, 0)
         row.setSpacing(8)
-        self.name = ElidedLabel(theme, name)
-        self.name.setFixedWidth(_NAME_WIDTH)
+        self.name = _name_label(theme, name, "text")
         self.name.show_text(name, tip)
         row.addWidget(self.name)
         row.addWidget(ElidedLabel(theme, type_text, color="syn.type", font="mono"), 1)

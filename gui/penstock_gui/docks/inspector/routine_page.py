@@ -8,7 +8,7 @@ from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
 from penstock.flow import EventSpec, SlotSpec
-from penstock.host import RoutineValues
+from penstock.host import RoutineValues, ValueSample
 from penstock.observe import RoutineCount
 from penstock_gui.docks.inspector import facts
 from penstock_gui.docks.inspector.form import ConfigForm, TextBox
@@ -18,6 +18,7 @@ from penstock_gui.docks.inspector.parts import (
     HeldCard,
     PortRow,
     Section,
+    SlotRow,
     StatRow,
     Swatch,
     ValueRow,
@@ -58,7 +59,7 @@ class RoutinePage(QWidget):
         """Show the counters of the shown job."""
         view = self._session.view
         count = view.routines.get(self.routine_id) if view else None
-        self.chip.show_state(*facts.chip(count, view.is_over if view else False))
+        self.chip.show_state(*facts.chip(self.routine_id, view))
         self._stats_section.setVisible(count is not None)
         if count is not None:
             self.stats.show_stats(facts.stats(count))
@@ -69,15 +70,10 @@ class RoutinePage(QWidget):
 
     def show_values(self, values: RoutineValues) -> None:
         """Show the last value of each port."""
-        for rows, samples in (
-            (self._slot_values, values.slots),
-            (self._event_values, values.events),
-        ):
-            for name, row in rows.items():
-                sample = facts.newest(samples.get(name, ()))
-                row.show_value(
-                    facts.value_text(sample), facts.value_color(sample), facts.value_tip(sample)
-                )
+        for name, slot in self.slots.items():
+            _show_newest(slot, values.slots.get(name, ()))
+        for name, event in self.events.items():
+            _show_newest(event, values.events.get(name, ()))
 
     def show_spec(self) -> bool:
         """Show the config and title as they are now; False when the page must be built anew."""
@@ -142,27 +138,19 @@ class RoutinePage(QWidget):
 
     def _add_slots(self) -> None:
         self._slots_section = Section(self._theme, "Slots")
-        self._depths: dict[str, tuple[ValueRow, PlainLabel]] = {}
-        self._slot_values: dict[str, ValueRow] = {}
+        self.slots: dict[str, SlotRow] = {}
         for slot in self.spec.slots:
-            counts = ValueRow(self._theme, slot.name, color="text.2", font="body")
-            depth = PlainLabel(self._theme, font="pill", selectable=False)
-            layout = counts.layout()
-            if layout is not None:
-                layout.addWidget(depth)
-            self._depths[slot.name] = (counts, depth)
-            value = ValueRow(self._theme, "last value", facts.NOTHING_YET, "text.3")
-            self._slot_values[slot.name] = value
-            self._slots_section.body.addWidget(counts)
-            self._slots_section.body.addWidget(value)
+            row = self.slots[slot.name] = SlotRow(self._theme, slot.name)
+            row.show_value(facts.NOTHING_YET, "text.3")
+            self._slots_section.body.addWidget(row)
         self._box.addWidget(self._slots_section)
 
     def _add_events(self) -> None:
         self._events_section = Section(self._theme, "Events, last value")
-        self._event_values: dict[str, ValueRow] = {}
+        self.events: dict[str, ValueRow] = {}
         for name in [*(event.name for event in self.spec.events), "failed"]:
             row = ValueRow(self._theme, name, facts.NOTHING_YET, "text.3")
-            self._event_values[name] = row
+            self.events[name] = row
             self._events_section.body.addWidget(row)
         self._box.addWidget(self._events_section)
 
@@ -218,17 +206,14 @@ class RoutinePage(QWidget):
     # What is shown of a run.
 
     def _show_depths(self, count: RoutineCount | None) -> None:
-        self._slots_section.setVisible(count is not None and bool(self._depths))
+        self._slots_section.setVisible(count is not None and bool(self.slots))
         if count is None:
             return
-        for name, (row, depth) in self._depths.items():
+        for name, row in self.slots.items():
             slot = count.slots.get(name)
             row.setVisible(slot is not None)
-            self._slot_values[name].setVisible(slot is not None)
             if slot is not None:
-                row.show_value(facts.slot_line(slot), "text.2")
-                depth.setText(facts.depth(slot) if slot.depth else "empty")
-                depth.set_color(facts.depth_color(slot) if slot.depth else "text.3")
+                row.show_count(facts.slot_line(slot), facts.depth(slot), facts.depth_color(slot))
 
     def _show_held(self) -> None:
         view = self._session.view
@@ -273,6 +258,11 @@ class RoutinePage(QWidget):
     def _on_config_changed(self, field: str, value: Any) -> None:
         if self._exists():
             self._session.set_config(self.routine_id, field, value)
+
+
+def _show_newest(row: SlotRow | ValueRow, samples: tuple[ValueSample, ...]) -> None:
+    sample = facts.newest(samples)
+    row.show_value(facts.value_text(sample), facts.value_color(sample), facts.value_tip(sample))
 
 
 def _paragraph(doc: str) -> str:

@@ -48,7 +48,7 @@ class PalettePanel(QWidget):
     def refresh(self) -> None:
         """Read the flow's folders again."""
         document = self._session.document
-        self.model.show_specs(flows.catalog(document.code_folders) if document.code_folders else ())
+        self.model.show_specs(flows.find_routines(document.code_folders) if document.code_folders else ())
         self._show_colors()
         self._choose_page()
 
