@@ -12,8 +12,7 @@ from types import TracebackType
 from typing import Any, Literal
 
 from penstock.errors import FlowError, JobEnded, UnknownPort
-from penstock.flow import Flow, check_json, check_python, instantiate
-from penstock.ids import PortRef
+from penstock.flow import Flow, check_json, check_python, instantiate, port_ref
 from penstock.observe import Instruments
 from penstock.run.executor import JobExecutor
 from penstock.run.manager import GlobalJobManager
@@ -93,7 +92,7 @@ class Runtime:
         Raises UnknownPort, InvalidValue, JobEnded, or SlotFull after `timeout` seconds.
         """
         executor = self.jobs.get(job_id)
-        ref = PortRef.parse(port)
+        ref = port_ref(port)
         slot = executor.slot(ref.routine, ref.port)
         if slot is None:
             raise UnknownPort(f"job {job_id} has no slot {port}", job=job_id, port=port)

@@ -29,6 +29,7 @@ class PalettePanel(QWidget):
     ) -> None:
         super().__init__(parent)
         self._session = session
+        self._theme = theme
         self.model = PaletteModel(self)
         self.search = SearchLine(theme, "Filter routines")
         self.list = TypeList(self.model, theme)
