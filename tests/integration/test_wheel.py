@@ -69,7 +69,7 @@ def test_the_wheel_holds_both_packages_and_the_resources(wheel: Path) -> None:
         "penstock/_examples/code_census/code_census.flow.json",
         "penstock/_examples/code_census/census.py",
         "penstock/_examples/code_census/samples/nul_bytes.py",
-        "penstock_gui/app.py",
+        "penstock_gui/app/__init__.py",
         "penstock_gui/py.typed",
         "penstock_gui/_resources/examples/code_census/census.py",
     } <= names
