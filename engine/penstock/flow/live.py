@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import json
+import math
 import sys
 from typing import Any, Literal, get_args, get_origin
 
@@ -40,6 +41,7 @@ def config_json(routine: Routine) -> dict[str, Any]:
     if not isinstance(config, BaseModel):
         return {}
     try:
+        _refuse_non_finite(config.model_dump(exclude_unset=True))
         values = config.model_dump(mode="json", by_alias=True, exclude_unset=True)
         json.dumps(values, allow_nan=False)
     except (PydanticSerializationError, ValueError, TypeError) as error:
@@ -114,6 +116,18 @@ def _field_spec(name: str, info: FieldInfo) -> FieldSpec:
         },
         computed=computed,
     )
+
+
+def _refuse_non_finite(value: Any) -> None:
+    """Pydantic would write NaN and the infinities as null."""
+    if isinstance(value, float) and not math.isfinite(value):
+        raise ValueError(f"{value} is no JSON number")
+    if isinstance(value, dict):
+        value = value.values()
+    elif not isinstance(value, list | tuple):
+        return
+    for item in value:
+        _refuse_non_finite(item)
 
 
 def _kind(annotation: Any) -> tuple[str, tuple[Any, ...]]:
