@@ -57,6 +57,7 @@ QToolButton:hover { background: $bg_hover; }
 QToolButton:pressed, QToolButton:checked { background: $bg_pressed; }
 QToolButton:focus { border-color: $accent; }
 QToolButton:disabled { color: $text_disabled; }
+QToolButton#run { min-width: 82px; }
 QToolButton#flat { min-height: 20px; min-width: 16px; padding: 0 2px; }
 QToolButton::menu-indicator { image: none; width: 0; }
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from penstock_gui.widgets.chip import CHIP_HEIGHT, StateChip, chip_width, paint_chip
 from penstock_gui.widgets.dock_header import DockHeader
 from penstock_gui.widgets.empty_state import EmptyState
-from penstock_gui.widgets.plain_label import PlainLabel
+from penstock_gui.widgets.plain_label import PlainLabel, plain_tip
 from penstock_gui.widgets.row_table import (
     BAR_ROLE,
     CHIP_ROLE,
@@ -43,4 +43,5 @@ __all__ = [
     "StateChip",
     "chip_width",
     "paint_chip",
+    "plain_tip",
 ]

@@ -11,6 +11,11 @@ from penstock_gui.theme import Theme
 MAX_SHOWN = 10_000
 
 
+def plain_tip(text: str) -> str:
+    """A tooltip for foreign text: Qt guesses whether one is markup, so this is, escaped."""
+    return f'<p style="white-space:pre-wrap">{escape(text)}</p>' if text else ""
+
+
 class PlainLabel(QLabel):
     """Plain, selectable text in a colour and font of the theme."""
 

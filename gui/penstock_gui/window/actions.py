@@ -135,6 +135,15 @@ TABLE: tuple[ActionSpec, ...] = (
         _can_redo,
         words=_redo_words,
     ),
+    ActionSpec(
+        "edit.add",
+        "Edit",
+        "Add routine",
+        ("Shift+A",),
+        "plus",
+        canvas=True,
+        hint=lambda now: "Choose a routine from the palette",
+    ),
     ActionSpec("edit.delete", "Edit", "Delete", ("Del",), "trash", _any_selected, canvas=True),
     ActionSpec("edit.rename", "Edit", "Rename", ("F2",), "pencil", _one_selected),
     ActionSpec(

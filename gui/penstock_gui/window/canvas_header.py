@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QWidget
 
 from penstock_gui.session import Session
@@ -9,7 +10,7 @@ from penstock_gui.theme import Theme
 from penstock_gui.widgets import DockHeader, PlainLabel
 from penstock_gui.window.actions import Actions
 
-_BUTTONS = ("edit.undo", "edit.redo", "view.layout", "view.fit")
+_BUTTONS = ("edit.undo", "edit.redo")
 
 
 class CanvasHeader(DockHeader):
@@ -23,6 +24,9 @@ class CanvasHeader(DockHeader):
         self._state = PlainLabel(theme, color="text.3", selectable=False)
         self._state.setContentsMargins(0, 0, 6, 0)
         self.add_widget(self._state)
+        add = self.add_action(actions["edit.add"])
+        add.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
+        add.setFont(theme.font("ui.strong"))
         for name in _BUTTONS:
             self.add_action(actions[name])
         document = session.document

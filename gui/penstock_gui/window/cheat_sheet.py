@@ -1,4 +1,4 @@
-"""The sheet of keys (F1), made from the table of actions, and what the mouse does."""
+"""The sheet of keys (F1), made from the table of actions, and what the canvas answers to."""
 
 from __future__ import annotations
 
@@ -12,14 +12,16 @@ from penstock_gui.theme import Theme
 from penstock_gui.widgets import PlainLabel
 from penstock_gui.window.actions import TABLE, ActionSpec
 
-MOUSE = (
+CANVAS = (
     ("Wheel", "Zoom to the cursor"),
     ("Middle drag, Space + drag", "Move the view"),
     ("Drag from port to port", "Connect"),
     ("Drag on empty ground", "Select routines"),
-    ("Double-click in the palette", "Add a routine"),
+    ("Arrows, Tab", "Go to another routine"),
+    ("Shift + arrows", "Move the selection"),
+    ("Esc", "Give up a drag, select nothing"),
 )
-_COLUMNS = (("File", "Edit"), ("View",), ("Run", "Help"))
+_COLUMNS = (("File", "Edit"), ("Run", "Help"), ("View",))
 
 
 def key_rows(menu: str, table: tuple[ActionSpec, ...] = TABLE) -> Iterator[tuple[str, str]]:
@@ -48,7 +50,7 @@ class CheatSheet(QDialog):
             for menu in menus:
                 self._add_section(column, menu, list(key_rows(menu)))
             if menus == _COLUMNS[-1]:
-                self._add_section(column, "Mouse", list(MOUSE))
+                self._add_section(column, "Canvas", list(CANVAS))
             column.addStretch(1)
             row.addLayout(column)
 

@@ -138,9 +138,10 @@ class ChoiceDialog(QDialog):
 
     def _add_buttons(self, choices: Sequence[tuple[str, str]]) -> None:
         row = QHBoxLayout()
+        self._box.addLayout(row)
         row.addStretch(1)
         for words, answer in choices:
-            button = QPushButton(words)
+            button = QPushButton(words, self)
             button.setFont(self._theme.font("ui.strong"))
             button.setAutoDefault(True)
             button.clicked.connect(lambda checked=False, answer=answer: self._take(answer))
@@ -148,7 +149,6 @@ class ChoiceDialog(QDialog):
             if (words, answer) == choices[-1]:
                 button.setDefault(True)
                 button.setFocus()
-        self._box.addLayout(row)
 
     def _take(self, answer: str) -> None:
         self._answer = answer

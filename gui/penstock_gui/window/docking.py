@@ -16,7 +16,11 @@ _AREA = Qt.DockWidgetArea
 
 @dataclass(frozen=True)
 class DockSpec:
-    """A dock's id, title, icon and place; ``size`` is its part of the row, or its width."""
+    """A dock's id, title, icon and place; ``size`` is its part of the row, or its width.
+
+    The palette is shown when it is asked for: hidden, it leaves a wide flow the room to be
+    drawn in full.
+    """
 
     id: str
     title: str
@@ -27,10 +31,10 @@ class DockSpec:
 
 
 DOCKS = (
-    DockSpec("palette", "Palette", "package", _AREA.LeftDockWidgetArea, 216),
+    DockSpec("palette", "Palette", "package", _AREA.LeftDockWidgetArea, 232, shown=False),
     DockSpec("inspector", "Inspector", "list-tree", _AREA.RightDockWidgetArea, 320),
-    DockSpec("jobs", "Jobs", "layers", _AREA.BottomDockWidgetArea, 452),
-    DockSpec("threads", "Threads", "cpu", _AREA.BottomDockWidgetArea, 628),
+    DockSpec("jobs", "Jobs", "layers", _AREA.BottomDockWidgetArea, 480),
+    DockSpec("threads", "Threads", "cpu", _AREA.BottomDockWidgetArea, 600),
     DockSpec("log", "Log", "scroll-text", _AREA.BottomDockWidgetArea, 480),
 )
 BELOW = 336

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from PySide6.QtCore import QTimer, Signal
+from PySide6.QtCore import QPoint, Qt, QTimer, Signal
 from PySide6.QtGui import QAction, QCloseEvent, QShowEvent
 from PySide6.QtWidgets import QMainWindow, QMenu, QVBoxLayout, QWidget
 
@@ -37,6 +37,11 @@ from penstock_gui.window.vitals import Vitals
 
 SIZE = (1600, 1000)
 START_EXAMPLE = "code_census"
+CANVAS_MENU = (
+    ("run.breakpoint",),
+    ("edit.add", "edit.rename", "edit.delete"),
+    ("view.fit", "view.fit_selection", "view.layout"),
+)
 
 
 class MainWindow(QMainWindow):
@@ -66,14 +71,13 @@ class MainWindow(QMainWindow):
         self.actions_table = Actions(theme, self._handlers(), self, self.view)
         self._theme_menu = titled_menu("Theme", self)
         fill(self._theme_menu, self.actions_table, "Theme")
+        self._canvas_menu = self._make_canvas_menu()
         self.notice = NoticeBar(theme)
         self.header = CanvasHeader(session, theme, self.actions_table)
         self.hint = StartHint(session, theme, self.view, self._example_action())
         self.status = StatusLine(session, theme)
         self.vitals = Vitals(session, self)
         self._compose()
-        self._refresh_timer = QTimer(self, singleShot=True, interval=0)
-        self._refresh_timer.timeout.connect(self.refresh)
         self._listen()
         self.refresh()
 
@@ -105,9 +109,10 @@ class MainWindow(QMainWindow):
     def _compose(self) -> None:
         session, theme, actions = self._session, self._theme, self.actions_table
         run = actions["run.run"]
+        self._palette = PalettePanel(session, theme, save_action=actions["file.save"])
         self._inspector = InspectorPanel(session, theme)
         panels: dict[str, QWidget] = {
-            "palette": PalettePanel(session, theme, save_action=actions["file.save"]),
+            "palette": self._palette,
             "inspector": self._inspector,
             "jobs": JobsPanel(session, theme, run_action=run),
             "threads": ThreadsPanel(session, theme, run_action=run),
@@ -139,6 +144,14 @@ class MainWindow(QMainWindow):
         for widget in (self.header, self.notice, self.view):
             box.addWidget(widget)
         return area
+
+    def _make_canvas_menu(self) -> QMenu:
+        menu = titled_menu("Canvas", self)
+        for group in CANVAS_MENU:
+            menu.addActions([self.actions_table[name] for name in group])
+            menu.addSeparator()
+        self.view.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
+        return menu
 
     def _flow_menu(self) -> QMenu:
         return PlacesMenu(
@@ -179,6 +192,7 @@ class MainWindow(QMainWindow):
             "file.quit": self.close,
             "edit.undo": session.undo.undo,
             "edit.redo": session.undo.redo,
+            "edit.add": self._add_routine,
             "edit.delete": session.delete_selection,
             "edit.rename": self._rename,
             "edit.select_all": lambda: session.select(session.document.ids()),
@@ -215,19 +229,22 @@ class MainWindow(QMainWindow):
             document.path_changed,
             document.problems_changed,
         ):
-            signal.connect(self._refresh_soon)
+            signal.connect(self.refresh)
         session.notice.connect(self.notice.say)
         session.bridge.refused.connect(self._on_refused)
         session.bridge.job_started.connect(self.notice.hide)
         session.trust_needed.connect(self._on_trust_needed)
         self.files.failed.connect(self.notice.say)
         self.files.opened.connect(self._on_opened)
+        self.view.inspect_requested.connect(lambda: self.docking.show("inspector"))
+        self.view.customContextMenuRequested.connect(self._on_menu_wanted)
         self.vitals.polled.connect(self.status.show_pool)
 
     # What actions and signals do.
 
-    def _refresh_soon(self) -> None:
-        self._refresh_timer.start()
+    def _add_routine(self) -> None:
+        self.docking.show("palette")
+        self._palette.search.setFocus(Qt.FocusReason.ShortcutFocusReason)
 
     def _rename(self) -> None:
         self.docking.show("inspector")
@@ -255,6 +272,10 @@ class MainWindow(QMainWindow):
         if self._questions.trust(folder):
             self._settings.add_trusted(folder)
             self._session.start_trusted()
+
+    def _on_menu_wanted(self, at: QPoint) -> None:
+        """What can be done with what was clicked: the press has selected it."""
+        self._canvas_menu.popup(self.view.viewport().mapToGlobal(at))
 
     def _settle(self) -> None:
         """What can be done only after the window has its size."""

@@ -46,7 +46,6 @@ class NoticeBar(QWidget):
     def say(self, text: str, details: str = "") -> None:
         """Show a line; ``details`` (a traceback) goes into what Copy copies."""
         self._text.setText(text)
-        self._text.setToolTip("")
         self._details = details
         self._copy.setText("Copy details" if details else "Copy")
         self.show()

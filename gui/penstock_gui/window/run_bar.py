@@ -81,7 +81,7 @@ class RunBar(QToolBar):
         button.setFont(self._theme.font("ui.strong"))
         if words:
             button.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
-            _hold_width(button, ("Run", "Continue"))
+            button.setObjectName("run")  # the sheet keeps room for the longer word
         self.addWidget(button)
         return button
 
@@ -107,9 +107,3 @@ class RunBar(QToolBar):
         gap = QWidget()
         gap.setFixedWidth(width)
         self.addWidget(gap)
-
-
-def _hold_width(button: QToolButton, words: tuple[str, ...]) -> None:
-    """Keep room for the longest word, so that the buttons after it don't move."""
-    widest = max(button.fontMetrics().horizontalAdvance(word) for word in words)
-    button.setMinimumWidth(widest + 16 + 22)

@@ -9,6 +9,7 @@ from PySide6.QtWidgets import QHBoxLayout, QLabel, QSizePolicy, QStatusBar, QWid
 from penstock.host import PoolUse
 from penstock_gui.session import Session
 from penstock_gui.theme import Theme
+from penstock_gui.widgets import plain_tip
 from penstock_gui.window.status_text import StatusText, pool_texts, status_text
 
 _GROUNDS = {
@@ -63,7 +64,7 @@ class StatusLine(QStatusBar):
         self._shown = shown
         self._word.setText(shown.word)
         self._rest.setText(f"·  {shown.rest}" if shown.rest else "")
-        self._rest.setToolTip(shown.rest)
+        self._rest.setToolTip(plain_tip(shown.rest))
         if dress:
             self._dress()
 

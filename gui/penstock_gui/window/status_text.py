@@ -86,7 +86,7 @@ def _held_text(held: JobHeld | None) -> StatusText:
         return StatusText("Paused", "nothing is ready to go", "held")
     parts = []
     if held.messages:
-        parts.append(f"message {max(one.number for one in held.messages):,}")
+        parts.append(f"message {max(one.number for one in held.messages)}")
     parts.append(held.why)
     rest = ", ".join(parts)
     if held.waiting:
