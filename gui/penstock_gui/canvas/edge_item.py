@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from PySide6.QtCore import QPointF, QRectF
+from PySide6.QtCore import QLineF, QPointF, QRectF
 from PySide6.QtGui import QPainter, QPainterPath, QPainterPathStroker
 from PySide6.QtWidgets import QGraphicsItem, QStyleOptionGraphicsItem, QWidget
 
@@ -27,6 +27,7 @@ class EdgeItem(QGraphicsItem):
         self.connection = connection
         self.ends = Ends(0, 0, 0, 0)
         self.lane: Lane | None = None
+        self.line = QLineF()
         self.path = QPainterPath()
         self.look = WireLook(failed=connection.source.port == FAILED)
         self._ink = ink
@@ -40,6 +41,7 @@ class EdgeItem(QGraphicsItem):
             return
         self.prepareGeometryChange()
         self.ends, self.lane = ends, lane
+        self.line = QLineF(*ends)
         self.path = wire_path(ends, lane)
         self._bounds = self.path.controlPointRect().adjusted(-_MARGIN, -_MARGIN, _MARGIN, _MARGIN)
         self._grip = None
@@ -47,11 +49,11 @@ class EdgeItem(QGraphicsItem):
 
     def set_look(self, **changes: bool | float) -> None:
         """Change parts of the look: ``glow``, ``full``, ``held``, ``chosen``, ``dimmed``."""
-        look = replace(self.look, **changes)  # type: ignore[arg-type]
-        if look != self.look:
-            self.look = look
-            self._raise()
-            self.update()
+        if all(getattr(self.look, name) == value for name, value in changes.items()):
+            return
+        self.look = replace(self.look, **changes)  # type: ignore[arg-type]
+        self._raise()
+        self.update()
 
     def middle(self) -> QPointF:
         """The middle of the wire, in the scene."""

@@ -14,7 +14,7 @@ from penstock_gui.canvas.marks import held_arrow
 from penstock_gui.canvas.scene import FlowScene
 from penstock_gui.session import Session
 
-_FROM_EDGE = 26.0
+_FROM_EDGE, _FROM_FOOT = 26.0, 70.0
 _HALF = 14.0
 _TIP = 22.0
 
@@ -70,7 +70,7 @@ class HeldPointer:
         if body is None or self._seen.graph.in_view.intersects(body):
             return None
         frame = QRectF(self._seen.viewport().rect())
-        frame.adjust(_FROM_EDGE, _FROM_EDGE, -_FROM_EDGE, -_FROM_EDGE)
+        frame.adjust(_FROM_EDGE, _FROM_EDGE, -_FROM_EDGE, -_FROM_FOOT)
         way = QPointF(self._seen.to_view(body.center()))
         x = min(max(way.x(), frame.left()), frame.right())
         y = min(max(way.y(), frame.top()), frame.bottom())

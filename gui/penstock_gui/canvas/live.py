@@ -20,6 +20,8 @@ from penstock_gui.session import Session
 TICK_MS = 16
 FADE_MS = 60
 FADE_SECONDS = 1.5
+BUDGET = 0.008
+_BATCH = 20
 _FADE_STEPS = 12
 _SPIN_STEP = 30.0
 _SPIN_SECONDS = 1 / 12
@@ -35,6 +37,10 @@ class Drawn(Protocol):
         """All connections that begin or end at a routine."""
         ...
 
+    def is_seen(self, routine_id: str) -> bool:
+        """Whether a routine or one of its wires may be in view."""
+        ...
+
     def spinning_in_view(self) -> Iterable[NodeItem]:
         """Items with a turning glyph that somebody can see."""
         ...
@@ -43,8 +49,9 @@ class Drawn(Protocol):
 class LiveState(QObject):
     """Shows the session's job on the scene's items.
 
-    Events only mark routines. A timer, running only while something is marked, fading or
-    turning in view, then brings the marked ones up to date in one pass.
+    Events only mark routines. A timer, running only while something marked is in view, fades
+    or turns, then brings what is in view up to date in one pass of at most `BUDGET` seconds; the
+    rest keeps its mark until there is time, or until it comes into view (`look_again`).
 
     Signals:
         passed(): after each pass; what is painted in batches should be painted again
@@ -69,6 +76,7 @@ class LiveState(QObject):
         self._ink = ink
         self._clock = clock
         self._marked: set[str] = set()
+        self._unseen: set[str] = set()
         self._emitted: dict[str, dict[str, int]] = {}
         self._lit: dict[Connection, float] = {}
         self._hot: dict[str, float] = {}
@@ -100,14 +108,29 @@ class LiveState(QObject):
         """One pass: marked items, then what fades and turns."""
         self.passes += 1
         now, view = self._clock(), self._session.view
-        marked, self._marked = self._marked, set()
-        for routine in marked:
-            self._update(routine, view, now)
+        self._work_off(view, now)
         self._fade(now)
         turns = self._turn(now)
-        if self._lit or self._hot or turns:
+        if self._marked:
+            self._wake(TICK_MS)
+        elif self._lit or self._hot or turns:
             self._wake(FADE_MS)
         self.passed.emit()
+
+    def look_again(self) -> None:
+        """Other routines are in view now."""
+        marked, self._unseen = self._unseen, set()
+        self.mark(marked)
+
+    def _work_off(self, view: JobView | None, now: float) -> None:
+        end = now + BUDGET
+        while self._marked and self._clock() < end:
+            for _ in range(min(_BATCH, len(self._marked))):
+                routine = self._marked.pop()
+                if self._drawn.is_seen(routine):
+                    self._update(routine, view, now)
+                else:
+                    self._unseen.add(routine)
 
     def _wake(self, ms: int) -> None:
         if not self._timer.isActive() or self._timer.remainingTime() > ms:

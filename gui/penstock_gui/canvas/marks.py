@@ -29,12 +29,9 @@ def queue_pill(p: QPainter, ink: Ink, x: float, y: float, queue: QueueLook) -> f
     p.setPen(edge)
     p.setBrush(ink.color("bg.plate"))
     p.drawRoundedRect(QRectF(x, y, width, CHIP), 4, 4)
-    p.setFont(ink.font("pill"))
-    p.setPen(ink.color(queue.color if warns else "text"))
-    p.drawText(QRectF(x + 5, y - 1, width, CHIP - 1), LEFT, depth)
-    p.setFont(ink.font("caption"))
-    p.setPen(ink.color("text.3"))
-    p.drawText(QRectF(x + 5 + wide, y - 1, width, CHIP - 1), LEFT, capacity)
+    line = QRectF(x + 5, y - 1, width, CHIP - 1)
+    ink.text(p, line, LEFT, "pill", ink.color(queue.color if warns else "text"), depth)
+    ink.text(p, line.translated(wide, 0), LEFT, "caption", ink.color("text.3"), capacity)
     bar(p, ink, QRectF(x + 5, y + 14.5, width - 10, 2), queue)
     return width
 
@@ -64,9 +61,7 @@ def state_chip(p: QPainter, ink: Ink, right: float, middle: float, look: Look) -
         p.setBrush(ink.mix(look.color, "bg.head", 0.12))
     p.drawRoundedRect(rect, CHIP / 2, CHIP / 2)
     glyph(p, ink, look, rect.x() + 6, rect.y() + 3, color, 12)
-    p.setPen(color)
-    p.setFont(ink.font(use))
-    p.drawText(rect.adjusted(21, 0, 0, 0), LEFT, look.chip)
+    ink.text(p, rect.adjusted(21, 0, 0, 0), LEFT, use, color, look.chip)
     return rect.x()
 
 
@@ -118,9 +113,8 @@ def breakpoint_mark(p: QPainter, ink: Ink, at: QPointF, number: str, enabled: bo
     p.setPen(ink.pen("bp", 1.5))
     p.setBrush(ink.color("bp" if enabled else "bg.plate"))
     p.drawEllipse(at, 7, 7)
-    p.setPen(ink.color("on.bp" if enabled else "bp"))
-    p.setFont(ink.font("badge"))
-    p.drawText(QRectF(at.x() - 8, at.y() - 7.5, 16, 14), CENTER, number)
+    color = ink.color("on.bp" if enabled else "bp")
+    ink.text(p, QRectF(at.x() - 8, at.y() - 7, 16, 14), CENTER, "badge", color, number)
 
 
 def breakpoint_ghost(p: QPainter, ink: Ink, at: QPointF) -> None:
@@ -162,14 +156,10 @@ def message_plate(p: QPainter, ink: Ink, held: HeldLook, width: float, stem_to: 
     p.setBrush(ink.color("held.bg"))
     p.drawRoundedRect(rect, 6, 6)
     ink.icon(p, "mail", rect.x() + 8, rect.y() + 6.5, ink.color("state.held"), 13)
-    p.setFont(ink.font("mono"))
-    p.setPen(ink.color("text"))
-    p.drawText(rect.adjusted(27, 0, 0, 0), LEFT, held.text)
+    ink.text(p, rect.adjusted(27, 0, 0, 0), LEFT, "mono", ink.color("text"), held.text)
     if held.more:
         pill = QRectF(rect.right() - more - 6, rect.y() + 4, more, CHIP)
         p.setPen(NO_PEN)
         p.setBrush(ink.color("held.fill"))
         p.drawRoundedRect(pill, CHIP / 2, CHIP / 2)
-        p.setFont(ink.font("pill"))
-        p.setPen(ink.color("on.held"))
-        p.drawText(pill, CENTER, held.more)
+        ink.text(p, pill, CENTER, "pill", ink.color("on.held"), held.more)

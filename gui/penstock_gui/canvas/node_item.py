@@ -17,29 +17,28 @@ _MARGIN = 14.0
 
 
 class NodeItem(QGraphicsItem):
-    """Shows what it was last told; it asks nobody and changes nobody."""
+    """Shows what it was last told; it asks nobody and changes nobody.
+
+    ``body`` is its rectangle in the scene; `place` moves it.
+    """
 
     def __init__(self, routine_id: str, shape: NodeShape, ink: Ink) -> None:
         super().__init__()
         self.routine_id = routine_id
         self.picture = NodePicture(shape)
+        self.body = QRectF(shape.body)
         self._ink = ink
         self.setZValue(NODE_LAYER)
-
-    @property
-    def shape_(self) -> NodeShape:
-        """Its size and the places of its ports."""
-        return self.picture.shape
 
     @property
     def touch(self) -> Touch:
         """Marks of the person's hands; call `update` after changing them."""
         return self.picture.touch
 
-    @property
-    def body(self) -> QRectF:
-        """Its rectangle in the scene."""
-        return self.picture.shape.body.translated(self.pos())
+    def place(self, x: float, y: float) -> None:
+        """Stand elsewhere."""
+        self.setPos(x, y)
+        self.body = self.picture.shape.body.translated(x, y)
 
     def slot_at(self, name: str) -> QPointF:
         return self.pos() + self.picture.shape.slot_at(name)
@@ -51,6 +50,7 @@ class NodeItem(QGraphicsItem):
         if shape != self.picture.shape:
             self.prepareGeometryChange()
             self.picture.shape = shape
+            self.body = shape.body.translated(self.pos())
             self.update()
 
     def set_color(self, index: int) -> None:

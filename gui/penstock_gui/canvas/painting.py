@@ -18,9 +18,12 @@ from penstock_gui.canvas.looks import Look
 FULL_FROM = 0.7
 COMPACT_FROM = 0.5
 SMALL_FROM = 0.3
+SHADOW_FROM = 0.6
 DIM = 0.5
 _RADIUS = 6.0
-_SHADOW = ((5.0, 0.05), (3.0, 0.07), (1.5, 0.10))
+_SHADOW = ((2.5, 0.05), (1.5, 0.07), (0.75, 0.10))
+_SHADOW_DOWN = 1.5
+_MARGIN = 6.0
 
 
 @dataclass(slots=True)
@@ -42,6 +45,9 @@ class Touch:
 
 
 class _Outline(NamedTuple):
+    """Filling is much cheaper than stroking, and a frame much cheaper than a whole body."""
+
+    shadows: tuple[QPainterPath, ...]
     body: QPainterPath
     header: QPainterPath
     footer: QPainterPath
@@ -50,8 +56,6 @@ class _Outline(NamedTuple):
 @lru_cache(maxsize=512)
 def _outline(width: float, height: float) -> _Outline:
     r = _RADIUS
-    body = QPainterPath()
-    body.addRoundedRect(QRectF(0, 0, width, height), r, r)
     header = QPainterPath(QPointF(0, HEADER))
     header.lineTo(0, r)
     header.quadTo(0, 0, r, 0)
@@ -67,7 +71,19 @@ def _outline(width: float, height: float) -> _Outline:
     footer.lineTo(r, height)
     footer.quadTo(0, height, 0, height - r)
     footer.closeSubpath()
-    return _Outline(body, header, footer)
+    body = QPainterPath()
+    body.addRoundedRect(QRectF(0, 0, width, height), r, r)
+    shadows = tuple(_frame(width, height, reach) for reach, _ in _SHADOW)
+    return _Outline(shadows, body, header, footer)
+
+
+def _frame(width: float, height: float, reach: float) -> QPainterPath:
+    """What of a shadow shows beside the body, and a pixel under it."""
+    path, r = QPainterPath(), _RADIUS + reach
+    low = _SHADOW_DOWN - reach
+    path.addRoundedRect(QRectF(-reach, low, width + 2 * reach, height + 2 * reach), r, r)
+    path.addRoundedRect(QRectF(1, 1, width - 2, height - 2), _RADIUS, _RADIUS)
+    return path
 
 
 @dataclass(slots=True)
@@ -106,26 +122,40 @@ def paint_node(p: QPainter, ink: Ink, node: NodePicture, zoom: float) -> None:
 
 
 def _body(p: QPainter, ink: Ink, node: NodePicture, zoom: float) -> None:
+    """Shadow, body and outline, from a picture of them when there is one."""
+    shape, look = node.shape, node.look
+    held = look.held is not None
+    is_small, has_shadow = zoom < COMPACT_FROM, zoom > SHADOW_FROM
+    key = (shape.width, shape.height, look.color, look.is_lively, look.is_failed, held, is_small)
+    rect = shape.body.adjusted(-_MARGIN, -_MARGIN, _MARGIN, _MARGIN)
+    ink.sprite(
+        p, (key, has_shadow), rect, lambda q: _paint_body(q, ink, node, is_small, has_shadow)
+    )
+    if node.touch.selected:
+        p.setBrush(NO_BRUSH)
+        p.setPen(ink.pen("accent", 2))
+        p.drawRoundedRect(shape.body.adjusted(-3, -3, 3, 3), 8, 8)
+
+
+def _paint_body(p: QPainter, ink: Ink, node: NodePicture, is_small: bool, has_shadow: bool) -> None:
     shape, look = node.shape, node.look
     outline = _outline(shape.width, shape.height)
-    if zoom > 0.6:
+    if has_shadow:
         strength = 1.0 if ink.theme.name == "dark" else 0.55
-        below = shape.body.translated(0, 1.5)
-        p.setBrush(NO_BRUSH)
-        for width, part in _SHADOW:
-            p.setPen(QPen(QColor(0, 0, 0, int(255 * part * strength)), width))
-            p.drawRoundedRect(below, _RADIUS, _RADIUS)
+        for path, (_, part) in zip(outline.shadows, _SHADOW, strict=True):
+            p.fillPath(path, QColor(0, 0, 0, int(255 * part * strength)))
     p.fillPath(outline.body, ink.color("bg.raised"))
-    if zoom >= COMPACT_FROM:
+    if is_small:
+        tint = ink.mix(look.color, "bg.raised", 0.16 if look.is_lively else 0.03)
+        p.fillPath(outline.body, tint)
+        p.fillPath(outline.header, ink.color("bg.head"))
+        p.fillRect(QRectF(0, HEADER - 1, shape.width, 11), ink.color("bg.head"))
+    else:
         p.fillPath(outline.header, ink.color("bg.head"))
         tint = ink.mix(look.color, "bg.raised", 0.12 if look.is_lively else 0.04)
         p.fillPath(outline.footer, tint)
         p.setPen(ink.pen("line.subtle", 1))
         p.drawLine(QLineF(0, HEADER, shape.width, HEADER))
-    else:
-        p.fillPath(outline.body, ink.mix(look.color, "bg.raised", 0.16 if look.is_lively else 0.03))
-        p.fillPath(outline.header, ink.color("bg.head"))
-        p.fillRect(QRectF(0, HEADER - 1, shape.width, 11), ink.color("bg.head"))
     if look.held is not None:
         p.setPen(ink.pen("held.edge", 2))
     elif look.is_failed:
@@ -134,9 +164,6 @@ def _body(p: QPainter, ink: Ink, node: NodePicture, zoom: float) -> None:
         p.setPen(ink.pen("line", 1))
     p.setBrush(NO_BRUSH)
     p.drawPath(outline.body)
-    if node.touch.selected:
-        p.setPen(ink.pen("accent", 2))
-        p.drawRoundedRect(shape.body.adjusted(-3, -3, 3, 3), 8, 8)
 
 
 def _full(p: QPainter, ink: Ink, node: NodePicture) -> None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from PySide6.QtCore import QObject, QPointF, QRectF, Qt, QTimer, Signal
 from PySide6.QtWidgets import QGraphicsScene
 
-from penstock.flow import Connection
+from penstock.flow import Connection, RoutineSpec
 from penstock_gui.canvas.edge_item import EdgeItem
 from penstock_gui.canvas.geometry import FAILED, HEADER, NARROWEST, PORT_HIT, NodeShape, node_shape
 from penstock_gui.canvas.ink import Ink
@@ -87,6 +87,16 @@ class FlowScene(QGraphicsScene):
     def wires_of(self, routine_id: str) -> Iterable[Connection]:
         """All connections that begin or end at a routine."""
         return self._wires.get(routine_id, ())
+
+    def is_seen(self, routine_id: str) -> bool:
+        """Whether a routine or one of its wires may be in view."""
+        node = self.nodes.get(routine_id)
+        if node is None:
+            return False
+        if self.in_view.intersects(node.body):
+            return True
+        wires = self._wires.get(routine_id, ())
+        return any(self.in_view.intersects(self.edges[w].boundingRect()) for w in wires)
 
     def spinning_in_view(self) -> Iterator[NodeItem]:
         """Items with a turning glyph that somebody can see."""
@@ -216,7 +226,7 @@ class FlowScene(QGraphicsScene):
     def _put(self, routine: str, place: Point) -> None:
         node = self.nodes[routine]
         if (node.x(), node.y()) != place:
-            node.setPos(*place)
+            node.place(*place)
         self._unrouted.add(routine)
 
     def _route(self, wires: list[Connection], bodies: Iterable[str]) -> None:
@@ -240,14 +250,13 @@ class FlowScene(QGraphicsScene):
 
     # Items.
 
-    def _shape(self, routine: str) -> NodeShape:
-        slots, events = self._ports(routine)
+    def _shape(self, routine: str, spec: RoutineSpec) -> NodeShape:
+        slots, events = self._ports(routine, spec)
         title = self._document.title(routine)
         return node_shape(title, slots, events, self._ink.width)
 
-    def _ports(self, routine: str) -> tuple[list[str], list[str]]:
+    def _ports(self, routine: str, spec: RoutineSpec) -> tuple[list[str], list[str]]:
         """Its ports, and at their end what is wired though the routine hasn't got it."""
-        spec = self._document.spec(routine)
         slots, events = [s.name for s in spec.slots], [e.name for e in spec.events]
         wired = dict.fromkeys(self._wired(routine))
         slots += [name for name, is_slot in wired if is_slot and name not in slots]
@@ -267,9 +276,9 @@ class FlowScene(QGraphicsScene):
         node = self.nodes.get(routine)
         if node is None:
             return
-        node.set_shape(self._shape(routine))
-        node.touch.connected = frozenset(self._wired(routine))
         spec = self._document.spec(routine)
+        node.set_shape(self._shape(routine, spec))
+        node.touch.connected = frozenset(self._wired(routine))
         known = {(s.name, True) for s in spec.slots} | {(e.name, False) for e in spec.events}
         node.touch.unknown = node.touch.connected - known - {(FAILED, False)}
         node.update()

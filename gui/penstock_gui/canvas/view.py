@@ -30,7 +30,7 @@ from penstock_gui.canvas.held_pointer import HeldPointer
 from penstock_gui.canvas.hover import Hover
 from penstock_gui.canvas.ink import Ink
 from penstock_gui.canvas.offers import anchor_at
-from penstock_gui.canvas.overview import paint_overview
+from penstock_gui.canvas.overview import Overview
 from penstock_gui.canvas.painting import FULL_FROM, SMALL_FROM
 from penstock_gui.canvas.scene import NOTHING_HIT, FlowScene, Hit
 from penstock_gui.canvas.steering import nearest, next_in_order
@@ -77,6 +77,7 @@ class FlowView(QGraphicsView):
         self._fitted = True
         self._pointer = HeldPointer(self)
         self._hover = Hover(self)
+        self._overview = Overview()
         self._keys = self._key_table()
         self._dress()
         self._listen()
@@ -150,7 +151,7 @@ class FlowView(QGraphicsView):
             return
         self.graph.settle()
         if self.zoom < SMALL_FROM:
-            self._set_zoom(FULL_FROM)
+            self.set_zoom(FULL_FROM)
         self.centerOn(node.body.center())
         self._looked_elsewhere()
 
@@ -161,24 +162,25 @@ class FlowView(QGraphicsView):
 
     def _fit(self, area: QRectF) -> None:
         if area.isEmpty():
-            self._set_zoom(1.0)
+            self.set_zoom(1.0)
             self.centerOn(0, 0)
             return
         left, top, right, bottom = _MARGINS
         width = max(50, self.viewport().width() - left - right)
         height = max(50, self.viewport().height() - top - bottom)
         zoom = min(1.0, width / area.width(), height / area.height())
-        self._set_zoom(zoom)
+        self.set_zoom(zoom)
         self.centerOn(area.center() + QPointF(right - left, bottom - top) / (2 * self.zoom))
         self._looked_elsewhere()
 
     def _zoom_at(self, at: QPoint, zoom: float) -> None:
         """Zoom so that the scene's point under a pixel stays there."""
         fixed = self.mapToScene(at)
-        self._set_zoom(zoom)
+        self.set_zoom(zoom)
         self.scroll_by(self.mapFromScene(fixed) - at)
 
-    def _set_zoom(self, zoom: float) -> None:
+    def set_zoom(self, zoom: float) -> None:
+        """Change the zoom, within its limits; the top left corner stays."""
         zoom = min(NEAREST, max(FARTHEST, zoom))
         self.setTransform(QTransform.fromScale(zoom, zoom))
         self.bar.show_zoom(zoom)
@@ -188,6 +190,7 @@ class FlowView(QGraphicsView):
 
     def _looked_elsewhere(self) -> None:
         self.graph.in_view = self.mapToScene(self.viewport().rect()).boundingRect()
+        self.graph.live.look_again()
         self.viewport().update()
 
     @property
@@ -343,6 +346,7 @@ class FlowView(QGraphicsView):
     # What others tell.
 
     def _on_restructured(self) -> None:
+        self._overview.forget()
         if self._is_overview or not self.graph.nodes:
             self.viewport().update()
 
@@ -352,6 +356,7 @@ class FlowView(QGraphicsView):
         self.fit_all()
 
     def _on_passed(self) -> None:
+        self._overview.forget()
         if self._is_overview:
             self.viewport().update()
         self._pointer.place()
@@ -508,8 +513,8 @@ class FlowView(QGraphicsView):
         exposed = self.graph.in_view
         self.drawBackground(painter, exposed)
         graph = self.graph
-        paint_overview(
-            painter, self.ink, graph.nodes.values(), graph.edges.values(), self.zoom, exposed
+        self._overview.paint(
+            painter, self.ink, graph.nodes.values(), graph.edges.values(), self.zoom
         )
         self.drawForeground(painter, exposed)
         painter.end()
