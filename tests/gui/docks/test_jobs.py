@@ -203,6 +203,7 @@ def test_a_failed_job_shows_its_error_as_one_plain_line(
     session.bridge.tick()
 
     assert cell(panel, 0, PROGRESS) == "OSError: no room <b>"
+    assert "&lt;b&gt;" in str(cell(panel, 0, PROGRESS, Qt.ItemDataRole.ToolTipRole))
     assert cell(panel, 0, PROGRESS, BAR_ROLE) is None
     assert cell(panel, 0, STATE) == "failed"
 

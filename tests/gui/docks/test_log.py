@@ -104,6 +104,7 @@ def test_a_failure_is_told_with_its_routine_and_counted(
     tell(panel, session)
 
     assert lines(panel) == [("read", "UnicodeDecodeError: bad byte <b>0xe9</b>")]
+    assert "&lt;b&gt;" in panel.model.index(0, MESSAGE).data(Qt.ItemDataRole.ToolTipRole)
     assert panel.count.text() == "1 failure"
     assert panel.summary == "1"
     assert panel.model.index(0, TIME).data() == clock_ms(client.time)

@@ -209,3 +209,4 @@ def test_names_of_foreign_threads_are_one_bounded_line(
     name = str(cell(panel, 1, THREAD))
     assert len(name) == 80
     assert "\n" not in name
+    assert "<b>" not in str(cell(panel, 1, THREAD, Qt.ItemDataRole.ToolTipRole))

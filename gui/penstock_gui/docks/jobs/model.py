@@ -9,7 +9,7 @@ from PySide6.QtCore import QAbstractTableModel, QModelIndex, QObject, QPersisten
 
 from penstock.observe import JobView
 from penstock_gui.docks.jobs.line import JobLine, job_line
-from penstock_gui.widgets import BAR_ROLE, CHIP_ROLE, COLOR_ROLE, HELD_ROLE, STRONG_ROLE
+from penstock_gui.widgets import BAR_ROLE, CHIP_ROLE, COLOR_ROLE, HELD_ROLE, STRONG_ROLE, plain_tip
 
 HEADERS = ("Job", "State", "Progress", "Started", "Duration")
 JOB, STATE, PROGRESS, STARTED, DURATION = range(5)
@@ -102,7 +102,7 @@ def _text(line: JobLine, column: int) -> str:
 
 
 def _tooltip(line: JobLine, column: int) -> str:
-    return line.why if column == PROGRESS else f"job {line.job_id} {line.state}"
+    return plain_tip(line.why if column == PROGRESS else f"job {line.job_id} {line.state}")
 
 
 def _color(line: JobLine, column: int) -> str:

@@ -9,7 +9,7 @@ from typing import Any
 from PySide6.QtCore import QAbstractTableModel, QModelIndex, QObject, QPersistentModelIndex, Qt
 
 from penstock_gui.docks.log.entry import LogEntry
-from penstock_gui.widgets import COLOR_ROLE, ICON_COLOR_ROLE, ICON_ROLE, MONO_ROLE
+from penstock_gui.widgets import COLOR_ROLE, ICON_COLOR_ROLE, ICON_ROLE, MONO_ROLE, plain_tip
 from penstock_gui.widgets.wording import clock_ms
 
 HEADERS = ("Time", "From", "Message")
@@ -116,7 +116,7 @@ class LogModel(QAbstractTableModel):
             case Qt.ItemDataRole.DisplayRole:
                 return (clock_ms(entry.time), entry.source, entry.message)[column]
             case Qt.ItemDataRole.ToolTipRole:
-                return entry.message if column == MESSAGE else None
+                return plain_tip(entry.message) if column == MESSAGE else None
             case _:
                 return _painted(entry, column, role)
 

@@ -17,6 +17,7 @@ from penstock_gui.widgets import (
     ICON_ROLE,
     STRONG_ROLE,
     SWATCH_ROLE,
+    plain_tip,
 )
 from penstock_gui.widgets.wording import NONE, duration, one_line
 
@@ -160,4 +161,5 @@ def _text(info: ThreadInfo, column: int) -> str:
 
 def _tooltip(info: ThreadInfo) -> str:
     kind = "daemon" if info.daemon else "not a daemon: the process waits for it at its end"
-    return f"{one_line(info.name, 200)}\n{role_of(info).meaning}\nnumber {info.ident}, {kind}"
+    name = one_line(info.name, 200)
+    return plain_tip(f"{name}\n{role_of(info).meaning}\nnumber {info.ident}, {kind}")

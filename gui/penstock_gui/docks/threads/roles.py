@@ -23,10 +23,9 @@ class Role:
 ROLES = {
     "worker": Role(0, "cpu", "", "runs routines"),
     "loop": Role(1, "repeat", "event loop", "the event loop of one job"),
-    "steward": Role(2, "timer", "timers", "looks after what the jobs share"),
-    "host": Role(3, "plug", "commands", "takes this window's commands to the engine"),
-    "window": Role(4, "table-2", "this window", "draws this window and answers you"),
-    "foreign": Role(5, "circle-off", "foreign", "not started by Penstock"),
+    "host": Role(2, "plug", "commands", "takes this window's commands to the engine"),
+    "window": Role(3, "table-2", "this window", "draws this window and answers you"),
+    "foreign": Role(4, "circle-off", "foreign", "not started by Penstock"),
 }
 _UNKNOWN = ROLES["foreign"]
 _DIGITS = re.compile(r"(\d+)")

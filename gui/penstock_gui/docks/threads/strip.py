@@ -29,7 +29,7 @@ class PoolStrip(QWidget):
         self._busy_word.setToolTip("Workers that run a routine now, of all workers of the pool")
         self._backlog_word.setToolTip("Slices of work that wait for a free worker")
         self._threads_word.setToolTip(
-            "Threads of the engine now, and the most there were at one time"
+            "Threads of this process now, and the most there were at one time"
         )
 
     def show_use(self, pool: PoolUse) -> None:
