@@ -34,6 +34,7 @@ from penstock.run.state import JobStatus, moved
 from penstock.run.telling import Teller
 
 KEPT_OUTPUTS = 1000
+_UNTOLD = ("", -1)
 
 
 class JobCore:
@@ -72,7 +73,7 @@ class JobCore:
         self._tokens = 0
         self._parked = 0
         self._step_token: Token | None = None
-        self._told_next: tuple[str, int] | None = None
+        self._told_next: tuple[str, int] | None = _UNTOLD
         self._finishing = iter(plan.finish_order)
         self._link()
 
@@ -112,8 +113,8 @@ class JobCore:
             self._tell_new_next()
 
     def running(self) -> int:
-        """How many bodies run now."""
-        return sum(token.mark is not None for run in self.runs for token in tuple(run.tokens))
+        """How many workers are in a slice of this job now."""
+        return sum(token.worker is not None for run in self.runs for token in run.tokens)
 
     def ready(self) -> tuple[ReadyActivation, ...]:
         """All activations that could start, oldest first."""
@@ -141,7 +142,7 @@ class JobCore:
                 run.ready.append((self._next_number(), None))
         if self.hold is not None:
             self._move(JobStatus.PAUSED)
-            self._tell_held()
+            self._told_next = _UNTOLD
         for run in self.runs:
             self._pump(run)
 
@@ -332,14 +333,14 @@ class JobCore:
             self._step_token = None
             self._hold("step", self.hold.generation)
         elif self.hold is not None or run.parked_out:
-            self._recall(run)
+            if self._step_token not in run.tokens:  # what a step let go is left to it
+                self._recall(run)
         else:
             self._free(run)
 
     def _take_report(self, run: RoutineRun, report: Report) -> None:
         token = report.token
         run.tokens.discard(token)
-        run.spare_tokens.append(token)
         self._tokens -= 1
         run.activations += report.done
         run.seconds += report.seconds
@@ -359,7 +360,8 @@ class JobCore:
 
     def _give_back(self, run: RoutineRun, item: Entry | Suspended) -> None:
         """What a worker popped and didn't begin goes back to its place, by number."""
-        self._recall(run)
+        if self._step_token not in run.tokens:
+            self._recall(run)
         if isinstance(item, Suspended):
             run.suspended.appendleft(item)
         else:
@@ -428,7 +430,7 @@ class JobCore:
             self._issue(run, SLICE)
 
     def _issue(self, run: RoutineRun, limit: int) -> Token:
-        token = run.spare_tokens.pop() if run.spare_tokens else Token(run)
+        token = Token(run)
         token.limit = limit
         run.tokens.add(token)
         self._tokens += 1
@@ -505,28 +507,31 @@ class JobCore:
         to = JobStatus.PAUSING if self.running() else JobStatus.PAUSED
         if self.status is not to:
             self._move(to)
-        self._tell_held()
-
-    def _tell_held(self) -> None:
-        if self.hold is not None:
-            run = self._next_run()
-            self._told_next = (run.id, _head(run)) if run is not None else None
-            self.tell.held(self.hold, run, self.runs)
+        self._told_next = _UNTOLD
+        self._tell_new_next()
 
     def _tell_new_next(self) -> None:
-        """While held, a body that ends may change what would go next: tell the hold again."""
+        """Tell a hold, and again when what would go next has changed since.
+
+        A worker that has popped an entry and not decided yet reports at once; until then what
+        would go next isn't known.
+        """
         if self.hold is None or self._step_token is not None:
             return
+        if any(token.undecided for run in self.runs for token in run.tokens):
+            return
         run = self._next_run()
-        if ((run.id, _head(run)) if run is not None else None) != self._told_next:
-            self._tell_held()
+        found = (run.id, _head(run)) if run is not None else None
+        if found != self._told_next:
+            self._told_next = found
+            self.tell.held(self.hold, run, self.runs)
 
     def _steppable(self) -> list[RoutineRun]:
         """Routines with something ready that may start now."""
         return [
             run
             for run in self.runs
-            if (run.ready or run.suspended) and not run.parked_out and len(run.tokens) < run.limit
+            if (run.ready or run.suspended) and not run.parked_out and run.bodies() < run.limit
         ]
 
     def _next_run(self) -> RoutineRun | None:
@@ -577,7 +582,7 @@ class JobCore:
         run.over = True
         for emitter in run.emitters:
             emitter.run = None
-        self.out.leaving.extend(token for token in run.tokens if token.mark is not None)
+        self.out.leaving.extend(token for token in run.tokens if token.worker is not None)
         self.out.bodies.extend(run.suspended)
         self.out.bodies.extend(r.suspended for r in run.reports if r.suspended is not None)
         run.suspended.clear()

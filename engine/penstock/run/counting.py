@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 def count_routine(core: JobCore, run: RoutineRun) -> RoutineCount:
     """The routine's counters; what isn't anywhere else is in flight."""
     over = core.status.is_final
-    running = 0 if over else sum(token.mark is not None for token in run.tokens)
+    running = 0 if over else sum(token.worker is not None for token in run.tokens)
     slots = {slot.name: _count_slot(slot) for slot in run.slots}
     ready = len(run.ready) + len(run.grant) + len(run.suspended) + len(run.continued)
     return RoutineCount(

@@ -168,26 +168,37 @@ class SlotQueue:
 class Token:
     """The right of one worker to run a slice of a routine.
 
-    `mark` is the entry whose body has begun (written before `stop` is read: whoever sets `stop`
-    and then reads the mark either sees the body or knows it won't start), `since` when it began,
-    `limit` how many activations the slice may still have (0: end after the present one).
+    `mark` is the entry that was popped, written before `stop` is read; `begun` the entry whose
+    body has begun, written after. Whoever sets `stop` and then finds them different knows that
+    the worker is about to decide: it begins the body or reports the entry back. `since` is when
+    the body began, `limit` how many activations the slice may still have (0: end after the
+    present one). A token is used once.
     """
 
-    __slots__ = ("job_id", "limit", "mark", "routine", "run_", "since", "told", "worker")
+    __slots__ = (
+        "begun", "job_id", "limit", "mark", "routine", "run_", "since", "told", "worker",
+    )  # fmt: skip
 
     def __init__(self, run: RoutineRun) -> None:
         self.run_ = run
         self.job_id = run.job_id
         self.routine = run.id
         self.mark: Entry | None = None
+        self.begun: Entry | None = None
         self.since = 0.0
         self.limit = SLICE
         self.told: Entry | None = None
         self.worker: Worker | None = None
 
+    @property
+    def undecided(self) -> bool:
+        """Whether its worker holds, or may hold, an entry whose body hasn't begun."""
+        return self.worker is not None and (self.begun is not self.mark or self.mark is None)
+
     def run(self, worker: Worker) -> None:
         """One slice, on a worker; never raises."""
         run = self.run_
+        self.since = monotonic()
         self.worker = worker
         local.run = run
         try:
@@ -199,8 +210,6 @@ class Token:
                 report = self._slice(run)
         finally:
             local.run = None
-            self.mark = None
-            self.worker = None
         run.reports.append(report)
         run.announce()
         if run.over and report.suspended is not None:
@@ -222,6 +231,7 @@ class Token:
             self.mark = entry
             if run.stop:
                 return self._report(done, start, returned=entry)
+            self.begun = entry
             if log is not None:
                 self._log_start(log, entry)
             try:
@@ -249,7 +259,7 @@ class Token:
             self.mark = item.entry if isinstance(item, Suspended) else item
             if run.stop:
                 return self._report(done, start, returned=item)
-            entry = self.mark
+            entry = self.begun = self.mark
             try:
                 body = self._body(run, item)
                 suspended = self._advance(run, entry, body, end)
@@ -289,6 +299,7 @@ class Token:
         self.mark = entry
         if run.stop:
             return self._report(0, start, returned=entry)
+        self.begun = entry
         if run.log is not None:
             self._log_start(run.log, entry)
         failed = None
@@ -339,7 +350,7 @@ class RoutineRun:
         "_announce", "_state_lock", "activations", "continued", "dirty", "emitters", "failures",
         "finishing", "grant", "id", "index", "instance", "job_id", "limit", "log", "logic", "open",
         "over", "parked_out", "passed", "plan", "ready", "refused", "reports", "seconds", "sets",
-        "single", "slots", "spare_tokens", "state_missing", "stop", "stops", "suspended", "tokens",
+        "single", "slots", "state_missing", "stop", "stops", "suspended", "tokens",
     )  # fmt: skip
 
     def __init__(
@@ -368,7 +379,6 @@ class RoutineRun:
         self.suspended: deque[Suspended] = deque()
         self.continued: deque[Suspended] = deque()
         self.tokens: set[Token] = set()
-        self.spare_tokens: list[Token] = []
         self.reports: deque[Report] = deque()
         self.log: deque[LogRow] | None = None
         self.dirty = False
@@ -389,6 +399,10 @@ class RoutineRun:
         if not self.dirty:
             self.dirty = True
             self._announce(self)
+
+    def bodies(self) -> int:
+        """How many of its tokens have begun a body and not reported yet."""
+        return sum(token.begun is not None for token in self.tokens)
 
     def owns(self, emitter: Emitter) -> bool:
         """Whether it is one of this routine's."""

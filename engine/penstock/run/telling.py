@@ -58,7 +58,7 @@ class Teller:
             return
         for run in runs:
             self.activations(run)
-        running = tuple(run.id for run in runs for token in run.tokens if token.mark is not None)
+        running = tuple(run.id for run in runs for token in run.tokens if token.begun is not None)
         ready = sum(len(run.ready) + len(run.suspended) for run in runs)
         self.events.append(
             JobHeld(
@@ -116,15 +116,15 @@ class Teller:
     def activations(self, run: RoutineRun) -> None:
         """Tell the begins and ends in the routine's log, then begins still missing from it.
 
-        A worker marks its token before it logs the begin, so a body can run whose begin isn't in
-        the log yet; it is told from the mark, and the row that follows is skipped.
+        A worker notes in its token that a body has begun before it logs that, so the begin may
+        not be in the log yet; it is told from the token, and the row that follows is skipped.
         """
         log = run.log
         if log is None:
             return
         self._tell_log(run, log)
         for token in tuple(run.tokens):
-            entry = token.mark
+            entry = token.begun
             if entry is not None and token.told is not entry:
                 token.told = entry
                 self._began(run, entry, token.worker.name if token.worker is not None else "")
