@@ -95,7 +95,7 @@ class Bench:
     def look_at(self, zoom: float) -> None:
         middle = self.document.ids()[len(self.document.ids()) // 2]
         self.view.centre_on(middle)
-        self.view.set_zoom(zoom)
+        self.view.look_at(self.view.graph.nodes[middle].body.center(), zoom)
         self.view.centerOn(self.view.graph.nodes[middle].body.center())
         self.view.graph.live.refresh()
 

@@ -34,6 +34,8 @@ class Stage(Protocol):
     def scroll_by(self, delta: QPoint) -> None: ...
     def repaint_all(self) -> None: ...
     def viewportTransform(self) -> QTransform: ...
+    @property
+    def is_overview(self) -> bool: ...
 
 
 class Gesture:
@@ -97,7 +99,7 @@ class DragNodes(Gesture):
             if not self.is_far(at):
                 return
             self._moving = True
-            self._from = self.stage.graph.places(self.stage.session.selection.routines)
+            self._from = self.stage.graph.arrangement.places(self.stage.session.selection.routines)
         self.stage.graph.drag_to(self._places(at))
 
     def release(self, at: QPoint) -> None:
@@ -105,7 +107,7 @@ class DragNodes(Gesture):
         if self._moving:
             moved = self._places(at)
             # Pinning the routines the layout had placed keeps them where they are seen.
-            session.move(self.stage.graph.unsaved_places() | moved)
+            session.move(self.stage.graph.arrangement.unsaved_places() | moved)
         elif self._adds and self._was_selected:
             session.select(session.selection.routines - {self._routine})
         elif not self._adds:

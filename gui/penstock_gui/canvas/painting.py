@@ -17,7 +17,6 @@ from penstock_gui.canvas.looks import Look
 
 FULL_FROM = 0.7
 COMPACT_FROM = 0.5
-SMALL_FROM = 0.3
 SHADOW_FROM = 0.6
 DIM = 0.5
 _RADIUS = 6.0

@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from PySide6.QtCore import QObject, QPointF, QRectF, Qt, QTimer, Signal
 from PySide6.QtWidgets import QGraphicsScene
 
 from penstock.flow import Connection, RoutineSpec
+from penstock_gui.canvas.arrangement import Arrangement
 from penstock_gui.canvas.edge_item import EdgeItem
 from penstock_gui.canvas.geometry import FAILED, HEADER, NARROWEST, PORT_HIT, NodeShape, node_shape
 from penstock_gui.canvas.ink import Ink
-from penstock_gui.canvas.layout import GROUP_GAP, Link, layered
 from penstock_gui.canvas.live import LiveState
 from penstock_gui.canvas.node_item import NodeItem
-from penstock_gui.canvas.wires import Ends, find_lanes
 from penstock_gui.document import FlowDocument, Point
 from penstock_gui.session import Selection, Session
 
-_ROUTE_ALL_UP_TO = 500
 _BREAKPOINT_REACH = 9.0
 
 
@@ -40,12 +38,12 @@ class FlowScene(QGraphicsScene):
     """Follows the document and the session by their signals.
 
     Signals:
-        restructured(): items were added, removed, moved or reshaped
-        cleared(): another flow is shown; it should be brought into view
+        restructured(): items were added, removed, moved, reshaped or selected
+        rebuilt(bool): all items are new; whether they are another flow's
     """
 
     restructured = Signal()
-    cleared = Signal()
+    rebuilt = Signal(bool)
 
     def __init__(self, session: Session, ink: Ink, parent: QObject | None = None) -> None:
         super().__init__(parent)
@@ -56,10 +54,9 @@ class FlowScene(QGraphicsScene):
         self._document: FlowDocument = session.document
         self._ink = ink
         self._wires: dict[str, list[Connection]] = {}
-        self._automatic: dict[str, Point] = {}
         self._selection = Selection()
-        self._unrouted: set[str] = set()
-        self._some_unplaced = False
+        self._is_other_flow = True
+        self.arrangement = Arrangement(self._document, self.nodes, self.edges, self._wires)
         self._settling = QTimer(self, singleShot=True, interval=0)
         self._settling.timeout.connect(self.settle)
         self.live = LiveState(session, self, ink, parent=self)
@@ -82,7 +79,7 @@ class FlowScene(QGraphicsScene):
         session.breakpoints_changed.connect(self._on_breakpoints_changed)
         self._ink.theme.changed.connect(self._on_theme_changed)
 
-    # Asked by the view and its gestures.
+    # Asked by the view, its gestures and the live state.
 
     def wires_of(self, routine_id: str) -> Iterable[Connection]:
         """All connections that begin or end at a routine."""
@@ -104,17 +101,17 @@ class FlowScene(QGraphicsScene):
             if node.picture.look.spins and self.in_view.intersects(node.body):
                 yield node
 
-    def bounds(self, routines: Iterable[str] | None = None) -> QRectF:
-        """The rectangle around some routines, or around everything with its wires."""
+    def bounds(self) -> QRectF:
+        """The rectangle around everything."""
         self.settle()
-        area = QRectF()
-        for routine in self.nodes if routines is None else routines:
-            if routine in self.nodes:
-                area = area.united(self.nodes[routine].body)
-        if routines is None:
-            for edge in self.edges.values():
-                area = area.united(edge.path.controlPointRect())
+        area = self.arrangement.around(self.nodes)
+        for edge in self.edges.values():
+            area = area.united(edge.path.controlPointRect())
         return area
+
+    def routines_in(self, area: QRectF) -> frozenset[str]:
+        """Routines whose bodies touch a rectangle."""
+        return frozenset(i for i, node in self.nodes.items() if area.intersects(node.body))
 
     def hit(self, at: QPointF, *, ports: bool = True) -> Hit:
         """What lies at a point of the scene; a port wins over a body, a body over a wire."""
@@ -122,13 +119,9 @@ class FlowScene(QGraphicsScene):
         items = self.items(reach, Qt.ItemSelectionMode.IntersectsItemBoundingRect)
         nodes = [item for item in items if isinstance(item, NodeItem)]
         for node in nodes if ports else ():
-            spot = at - node.pos()
-            found = node.picture.shape.port_at(spot.x(), spot.y())
+            found = self._part_at(node, at)
             if found is not None:
-                return Hit(node.routine_id, found)
-            beside = spot - QPointF(0, HEADER / 2)
-            if beside.manhattanLength() <= _BREAKPOINT_REACH:
-                return Hit(node.routine_id, at_breakpoint=True)
+                return found
         for node in nodes:
             if node.body.contains(at):
                 return Hit(node.routine_id)
@@ -137,116 +130,28 @@ class FlowScene(QGraphicsScene):
                 return Hit(connection=item.connection)
         return NOTHING_HIT
 
-    def routines_in(self, area: QRectF) -> frozenset[str]:
-        """Routines whose bodies touch a rectangle."""
-        return frozenset(i for i, node in self.nodes.items() if area.intersects(node.body))
-
-    def places(self, routines: Iterable[str]) -> dict[str, Point]:
-        """Where routines stand now."""
-        return {
-            routine: (self.nodes[routine].x(), self.nodes[routine].y())
-            for routine in routines
-            if routine in self.nodes
-        }
-
-    def unsaved_places(self) -> dict[str, Point]:
-        """Where the automatic layout has put routines that the flow has no position for."""
-        return self.places(i for i in self.nodes if self._document.position(i) is None)
+    def _part_at(self, node: NodeItem, at: QPointF) -> Hit | None:
+        spot = at - node.pos()
+        port = node.picture.shape.port_at(spot.x(), spot.y())
+        if port is not None:
+            return Hit(node.routine_id, port)
+        beside = spot - QPointF(0, HEADER / 2)
+        if beside.manhattanLength() <= _BREAKPOINT_REACH:
+            return Hit(node.routine_id, at_breakpoint=True)
+        return None
 
     def drag_to(self, places: Mapping[str, Point]) -> None:
         """Show routines elsewhere while they are dragged; the document doesn't know."""
         for routine, place in places.items():
-            self._put(routine, place)
+            if routine in self.nodes:
+                self.arrangement.put(routine, place)
         self.settle()
-
-    def automatic_places(self) -> dict[str, Point]:
-        """Where the automatic layout would put everything."""
-        self.settle()
-        return self._lay_out(list(self.nodes))
-
-    # Bringing items up to date.
 
     def settle(self) -> None:
-        """Place and route what has changed since the last time; at once, not at the next turn."""
+        """Place and route what has changed, at once instead of at the next turn of the loop."""
         self._settling.stop()
-        if self._some_unplaced:
-            self._place_the_unplaced()
-        if not self._unrouted:
-            return
-        moved, self._unrouted = self._unrouted, set()
-        if len(self.edges) <= _ROUTE_ALL_UP_TO or len(moved) > len(self.nodes) // 2:
-            self._route(list(self.edges), self.nodes)
-        else:
-            wires = dict.fromkeys(c for r in moved for c in self._wires.get(r, ()))
-            ends = {r for c in wires for r in (c.source.routine, c.target.routine)}
-            self._route(list(wires), ends)
-        self.restructured.emit()
-
-    def _place_the_unplaced(self) -> None:
-        self._some_unplaced = False
-        lost = [i for i in self.nodes if self._place(i) is None]
-        if not lost:
-            return
-        left, top = 0.0, 0.0
-        if len(lost) < len(self.nodes):
-            placed = self._around([i for i in self.nodes if i not in set(lost)])
-            left, top = placed.left(), placed.bottom() + GROUP_GAP
-        for routine, (x, y) in self._lay_out(lost).items():
-            self._automatic[routine] = (x + left, y + top)
-            self._put(routine, self._automatic[routine])
-
-    def _around(self, routines: Iterable[str]) -> QRectF:
-        area = QRectF()
-        for routine in routines:
-            area = area.united(self.nodes[routine].body)
-        return area
-
-    def _lay_out(self, routines: Collection[str]) -> dict[str, Point]:
-        shapes = {i: self.nodes[i].picture.shape for i in routines}
-        links = []
-        for wire in self.edges:
-            a, b = wire.source, wire.target
-            if a.routine in shapes and b.routine in shapes:
-                out_y = shapes[a.routine].event_y(a.port)
-                in_y = shapes[b.routine].slot_y(b.port)
-                links.append(Link(a.routine, b.routine, out_y, in_y, a.port == FAILED))
-        return layered({i: (s.width, s.height) for i, s in shapes.items()}, links)
-
-    def _place(self, routine: str) -> Point | None:
-        return self._document.position(routine) or self._automatic.get(routine)
-
-    def _stand(self, routine: str) -> None:
-        """Go where the document or an earlier layout says; else wait for the next one."""
-        place = self._place(routine)
-        if place is None:
-            self._some_unplaced = True
-        else:
-            self._put(routine, place)
-
-    def _put(self, routine: str, place: Point) -> None:
-        node = self.nodes[routine]
-        if (node.x(), node.y()) != place:
-            node.place(*place)
-        self._unrouted.add(routine)
-
-    def _route(self, wires: list[Connection], bodies: Iterable[str]) -> None:
-        ends = {
-            number: self._ends(wire)
-            for number, wire in enumerate(wires)
-            if wire.source.routine in self.nodes and wire.target.routine in self.nodes
-        }
-        lanes = find_lanes((self.nodes[i].body for i in bodies), ends)
-        for number, way in ends.items():
-            self.edges[wires[number]].route(way, lanes.get(number))
-
-    def _ends(self, wire: Connection) -> Ends:
-        a = self.nodes[wire.source.routine].event_at(wire.source.port)
-        b = self.nodes[wire.target.routine].slot_at(wire.target.port)
-        return Ends(a.x(), a.y(), b.x(), b.y())
-
-    def _soon(self, routine: str) -> None:
-        self._unrouted.add(routine)
-        self._settling.start()
+        if self.arrangement.settle():
+            self.restructured.emit()
 
     # Items.
 
@@ -282,7 +187,8 @@ class FlowScene(QGraphicsScene):
         known = {(s.name, True) for s in spec.slots} | {(e.name, False) for e in spec.events}
         node.touch.unknown = node.touch.connected - known - {(FAILED, False)}
         node.update()
-        self._soon(routine)
+        self.arrangement.reroute(routine)
+        self._settling.start()
 
     def _add_node(self, routine: str) -> None:
         node = NodeItem(routine, NodeShape("", (), (), NARROWEST), self._ink)
@@ -290,7 +196,7 @@ class FlowScene(QGraphicsScene):
         self.nodes[routine] = node
         self._reshape(routine)
         self._show_breakpoint(node)
-        self._stand(routine)
+        self.arrangement.stand(routine)
         self.addItem(node)
 
     def _add_edge(self, wire: Connection) -> None:
@@ -311,14 +217,15 @@ class FlowScene(QGraphicsScene):
     # What the document tells.
 
     def _on_replaced(self) -> None:
-        self._automatic.clear()
+        self._is_other_flow = True
 
     def _on_reset(self) -> None:
         self.clear()
         self.nodes.clear()
         self.edges.clear()
         self._wires.clear()
-        self._unrouted.clear()
+        is_other, self._is_other_flow = self._is_other_flow, False
+        self.arrangement.clear(is_other_flow=is_other)
         for wire in self._document.connections():
             self._add_edge(wire)
         for routine in self._document.ids():
@@ -328,7 +235,7 @@ class FlowScene(QGraphicsScene):
         self._on_problems_changed()
         self.live.mark_all()
         self.settle()
-        self.cleared.emit()
+        self.rebuilt.emit(is_other)
 
     def _on_added(self, routine: str) -> None:
         self._add_node(routine)
@@ -338,15 +245,13 @@ class FlowScene(QGraphicsScene):
         for wire in list(self._wires.get(routine, ())):
             self._drop_edge(wire)
         self._wires.pop(routine, None)
-        self._unrouted.discard(routine)
+        self.arrangement.remove(routine)
         self.removeItem(self.nodes.pop(routine))
         self.restructured.emit()
 
     def _on_renamed(self, old: str, new: str) -> None:
-        if old in self._automatic:
-            self._automatic[new] = self._automatic.pop(old)
-        former = list(self._wires.get(old, ()))
-        for wire in former:
+        self.arrangement.rename(old, new)
+        for wire in list(self._wires.get(old, ())):
             self._drop_edge(wire)
         self._wires.pop(old, None)
         self.removeItem(self.nodes.pop(old))
@@ -357,8 +262,9 @@ class FlowScene(QGraphicsScene):
         self.live.mark((new,))
 
     def _on_moved(self, routine: str) -> None:
-        self._stand(routine)
-        self._settling.start()
+        if routine in self.nodes:
+            self.arrangement.stand(routine)
+            self._settling.start()
 
     def _on_connected(self, wire: Connection) -> None:
         if wire not in self.edges:
