@@ -1,0 +1,214 @@
+"""A job without threads: the test feeds its core and runs its tokens by hand, one at a time."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from itertools import count
+from typing import Any, ClassVar, TypeVar, cast
+
+from penstock import Cancelled, Flow
+from penstock.flow import bind
+from penstock.observe import EngineEvent, JobHeld, RoutineCount, SlotCount
+from penstock.run.core import JobCore
+from penstock.run.counting import count_routine
+from penstock.run.instructions import Instructions, Wants
+from penstock.run.messages import Message, Posted, Start
+from penstock.run.pool import Worker
+from penstock.run.routing import compile_flow
+from penstock.run.slices import Entry, RoutineRun, SlotQueue, Token, local
+
+AnyEvent = TypeVar("AnyEvent", bound=EngineEvent)
+
+
+class _Worker:
+    """Stands for a pool thread: slices ask only for its name."""
+
+    name = "by-hand"
+
+
+class _Binding:
+    """What bodies ask of their job."""
+
+    def __init__(self, driven: Driven) -> None:
+        self._driven = driven
+
+    @property
+    def cancelled(self) -> bool:
+        return self._driven.core.status.is_final
+
+    def checkpoint(self) -> None:
+        if self.cancelled:
+            raise Cancelled("over")
+
+    def sleep(self, seconds: float) -> None:
+        self.checkpoint()
+
+
+class Driven:
+    """The core of one job. `tokens` are those the pool would have, `inbox` what was announced."""
+
+    def __init__(self, flow: Flow, workers: int = 4, values: bool = False) -> None:
+        self.inbox: deque[RoutineRun] = deque()
+        self.tokens: list[Token] = []
+        self.events: list[EngineEvent] = []
+        self.closing: list[Any] = []
+        self.leaving: list[Token] = []
+        self._mark_hooks: dict[str, Callable[[], object]] = {}
+        self.generations = count(1000)
+        self._time = count(1)
+        plan = compile_flow(flow)
+        wants = Wants(values=values)
+        self.core = JobCore("j", plan, workers, self.inbox.append, wants, self.generations)
+        for run in self.core.runs:
+            emitters: dict[str, object] = {emitter.name: emitter for emitter in run.emitters}
+            run.instance = bind(run.plan.routine, emitters, _Binding(self))
+            run.logic = run.instance.logic
+            run.log = deque()
+
+    # ---- feeding
+
+    def start(self, stops: dict[str, tuple[int, ...]] | None = None, **params: Any) -> Instructions:
+        """Begin; parameters are written ``routine__slot``."""
+        given = tuple((name.replace("__", "."), value) for name, value in params.items())
+        return self.feed(Start(given, stops=stops or {}))
+
+    def feed(self, *messages: Message | RoutineRun) -> Instructions:
+        """One batch, then the core's last look, as the loop does."""
+        for message in messages:
+            self.core.handle(message, float(next(self._time)))
+        if not self.inbox:
+            self.core.settle()
+        return self._take()
+
+    def news(self) -> Instructions:
+        """Feed everything that was announced as one batch."""
+        batch = [self.inbox.popleft() for _ in range(len(self.inbox))]
+        return self.feed(*batch)
+
+    def post(self, ref: str, *values: Any) -> Instructions:
+        """Messages from outside, their places reserved as `Runtime.post` does."""
+        slot = self.slot(ref)
+        messages = []
+        for value in values:
+            assert slot.free() > 0
+            slot.reserved += 1
+            messages.append(Posted(slot, value))
+        return self.feed(*messages)
+
+    def _take(self) -> Instructions:
+        out = self.core.out.take()
+        self.tokens += out.tokens
+        self.events += out.events
+        self.closing += out.bodies
+        self.leaving += out.leaving
+        return out
+
+    # ---- running
+
+    def run(self, routine: str | None = None) -> Token:
+        """Run the oldest token (of a routine) on this thread; its news stay in the inbox."""
+        token = next(t for t in self.tokens if routine in (None, t.routine))
+        self.tokens.remove(token)
+        act = self._mark_hooks.pop(token.routine, None)
+        if act is not None:
+            _HookedToken.hooks[id(token)] = act
+            token.__class__ = _HookedToken
+        outer = local.run  # a body may run another one here, as if on another thread
+        try:
+            token.run(cast("Worker", _Worker()))
+        finally:
+            local.run = outer
+        return token
+
+    def work(self, limit: int = 100_000) -> Driven:
+        """Run tokens and feed news, the oldest first, until nothing is left to do."""
+        for _ in range(limit):
+            if self.inbox:
+                self.news()
+            elif self.tokens:
+                self.run()
+            else:
+                self.check()
+                return self
+        raise AssertionError(f"still at work after {limit} steps")
+
+    # ---- looking
+
+    @property
+    def status(self) -> str:
+        return self.core.status.value
+
+    @property
+    def outputs(self) -> dict[str, list[Any]]:
+        emitters = [emitter for run in self.core.runs for emitter in run.emitters]
+        return {e.ref: list(e.outputs) for e in emitters if e.outputs is not None}
+
+    def slot(self, ref: str) -> SlotQueue:
+        routine, _, name = ref.partition(".")
+        return next(s for s in self.core.by_id[routine].slots if s.name == name)
+
+    def count(self, routine: str) -> RoutineCount:
+        return count_routine(self.core, self.core.by_id[routine])
+
+    def slot_count(self, ref: str) -> SlotCount:
+        routine, _, name = ref.partition(".")
+        return self.count(routine).slots[name]
+
+    def of(self, kind: type[AnyEvent]) -> list[AnyEvent]:
+        return [event for event in self.events if isinstance(event, kind)]
+
+    @property
+    def held(self) -> JobHeld:
+        """The newest hold that was told."""
+        return self.of(JobHeld)[-1]
+
+    def check(self) -> None:
+        """At a quiet point each message is somewhere, and in flight only in begun generators."""
+        assert not self.inbox
+        assert not self.tokens
+        for run in self.core.runs:
+            begun = len(run.suspended) + len(run.continued)
+            for slot in run.slots:
+                check_slot(slot.ref, self.count(run.id).slots[slot.name], in_flight=begun)
+
+    def hook_pop(self, routine: str, act: Callable[[], object]) -> None:
+        """Do something once in the moment between a worker's taking an entry and its mark."""
+        run = self.core.by_id[routine]
+        run.grant = _Hooked(run.grant, act)
+
+    def hook_mark(self, routine: str, act: Callable[[], object]) -> None:
+        """Do something once between a worker's writing its mark and its reading `stop`."""
+        self._mark_hooks[routine] = act
+
+
+class _Hooked(deque[Entry]):
+    def __init__(self, entries: deque[Entry], act: Callable[[], object]) -> None:
+        super().__init__(entries)
+        self._act: Callable[[], object] | None = act
+
+    def popleft(self) -> Entry:
+        entry = super().popleft()
+        act, self._act = self._act, None
+        if act is not None:
+            act()
+        return entry
+
+
+class _HookedToken(Token):
+    __slots__ = ()
+    hooks: ClassVar[dict[int, Callable[[], object]]] = {}
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        super().__setattr__(name, value)
+        if name == "mark" and value is not None and (act := self.hooks.pop(id(self), None)):
+            act()
+
+
+def check_slot(ref: str, slot: SlotCount, in_flight: int = 0) -> None:
+    """Nothing is lost or doubled: `posted` is the sum, and no more is in flight than told."""
+    somewhere = slot.consumed + slot.queued + slot.dead + slot.discarded
+    assert slot.posted == somewhere + slot.in_flight, (ref, slot)
+    assert slot.in_flight == in_flight, (ref, slot)
+    assert slot.depth <= slot.queued, (ref, slot)
+    assert slot.high_water <= slot.capacity, (ref, slot)
