@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from penstock.errors import FlowFileError
 from penstock.flow import schema
-from penstock.flow.jsontext import pretty
+from penstock.flow.jsontext import compact, pretty
 from penstock.flow.live import config_json, type_name
 from penstock.flow.routine import Routine
 from penstock.flow.spec import RoutineSpec
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Original:
-    """The text a flow was loaded from, the order of its keys, and how we would have written it.
+    """The text a flow was loaded from, the order of its keys, and a mark of what it holds.
 
     Whoever edits and undoes, or edits nothing, gets the very text back.
     """
@@ -27,19 +27,24 @@ class Original:
     text: str
     keys: tuple[str, ...]
     routine_keys: Mapping[str, tuple[str, ...]]
-    canonical: str = ""
+    mark: str = ""
 
 
 def text_of(flow: Flow, original: Original | None) -> str:
     """The text of the flow's file; raises FlowFileError for what no file can hold."""
-    text = canonical_text(flow, original)
-    if original is not None and original.canonical == text:
+    document = document_of(flow, original)
+    if original is not None and original.mark == mark_of(document):
         return original.text
-    return text
+    return pretty(document)
 
 
-def canonical_text(flow: Flow, original: Original | None) -> str:
-    """Our own way of writing it, with keys in the order the file had them."""
+def mark_of(document: dict[str, Any]) -> str:
+    """Equal for documents of equal text."""
+    return compact(document)
+
+
+def document_of(flow: Flow, original: Original | None) -> dict[str, Any]:
+    """What the file holds, with keys in the order a loaded one had them."""
     keys = original.keys if original is not None else ()
     document: dict[str, Any] = {"version": schema.VERSION, "name": flow.name}
     if flow.folders or "folders" in keys:
@@ -51,7 +56,7 @@ def canonical_text(flow: Flow, original: Original | None) -> str:
         document["connections"] = [
             str(connection) for connection, times in flow.counted.items() for _ in range(times)
         ]
-    return pretty(_in_order({**document, **flow.extra}, keys))
+    return _in_order({**document, **flow.extra}, keys)
 
 
 def _routine(flow: Flow, routine_id: str, original: Original | None) -> dict[str, Any]:

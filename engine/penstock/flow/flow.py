@@ -14,7 +14,7 @@ from penstock.errors import FlowError, UnknownPort
 from penstock.flow import schema
 from penstock.flow.catalog import describe
 from penstock.flow.connection import Connection, port_ref
-from penstock.flow.document import Original, canonical_text, text_of
+from penstock.flow.document import Original, document_of, mark_of, text_of
 from penstock.flow.files import read_text, shown, write_text
 from penstock.flow.jsontext import MAX_BYTES
 from penstock.flow.live import spec_of
@@ -224,8 +224,12 @@ class Flow:
         flow.base = None if folder is None else Path(os.path.abspath(folder))
         flow.folders = list(entry.folders)
         flow.extra = dict(entry.model_extra or {})
+        specs = {
+            name: describe(name, flow.folders, flow.base)
+            for name in {item.type: None for item in entry.routines.values()}
+        }
         for routine_id, item in entry.routines.items():
-            spec = describe(item.type, flow.folders, flow.base)
+            spec = specs[item.type]
             flow._routines[routine_id] = replace(
                 spec, config=item.config, extra=dict(item.model_extra or {})
             )
@@ -236,7 +240,7 @@ class Flow:
         flow._connections = dict(Counter(connections))
         keys = {routine_id: tuple(item) for routine_id, item in raw["routines"].items()}
         original = Original(text, tuple(raw), keys)
-        flow._original = replace(original, canonical=canonical_text(flow, original))
+        flow._original = replace(original, mark=mark_of(document_of(flow, original)))
         return flow
 
     @classmethod

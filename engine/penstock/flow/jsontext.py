@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, NoReturn
 
 from penstock.errors import FlowFileError
@@ -15,7 +16,8 @@ MAX_BYTES = 10_000_000
 MAX_DEPTH = 64
 MAX_STRING = 1_000_000
 
-_Place = tuple[str | int, ...]
+_ENCODER = json.JSONEncoder(ensure_ascii=False, allow_nan=False)
+_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 def parse(text: str, place: str) -> Any:
@@ -38,8 +40,14 @@ def parse(text: str, place: str) -> Any:
         raise FlowFileError(f"{place}: {one_line(error)}") from None
     except RecursionError:
         raise FlowFileError(f"{place}: nested deeper than {MAX_DEPTH} levels") from None
-    _check(value, place)
+    if isinstance(value, _CHECKED):
+        _check(value, place, [])
     return value
+
+
+def compact(value: Any) -> str:
+    """JSON text without a needless character; fast."""
+    return json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
 
 
 def pretty(value: Any) -> str:
@@ -47,7 +55,7 @@ def pretty(value: Any) -> str:
     return "".join(_pieces(value, "\n")) + "\n"
 
 
-def dotted(path: _Place) -> str:
+def dotted(path: Sequence[str | int]) -> str:
     """``("routines", "parse", "position", 0)`` as ``routines.parse.position[0]``."""
     text = ""
     for part in path:
@@ -86,36 +94,39 @@ def _finite(text: str) -> float:
     return number
 
 
-def _check(root: Any, place: str) -> None:
-    """Walk everything without recursion, so that depth itself can't hurt."""
-    todo: list[tuple[_Place, Any]] = [((), root)]
-    while todo:
-        path, value = todo.pop()
-        where = f"{place}: {dotted(path)}" if path else place
-        if isinstance(value, str):
-            _check_string(value, where)
-        elif isinstance(value, dict | list):
-            if len(path) >= MAX_DEPTH:
-                raise FlowFileError(f"{place}: nested deeper than {MAX_DEPTH} levels")
-            if isinstance(value, _Doubled):
-                raise FlowFileError(f"{where}: the key {value.key[:80]!r} is there twice")
-            todo.extend([((*path, key), item) for key, item in _items(value, where)])
+_CHECKED = (str, dict, list)
 
 
-def _items(value: dict[str, Any] | list[Any], where: str) -> Iterator[tuple[str | int, Any]]:
-    if isinstance(value, list):
-        yield from enumerate(value)
-        return
-    for key, item in value.items():
-        _check_string(key, where)
-        yield key, item
+def _check(value: Any, place: str, path: list[str | int]) -> None:
+    """Walk everything; refuses depth before it could hurt."""
+    if isinstance(value, str):
+        _check_string(value, place, path)
+    else:
+        if len(path) >= MAX_DEPTH:
+            raise FlowFileError(f"{place}: nested deeper than {MAX_DEPTH} levels")
+        if isinstance(value, _Doubled):
+            raise FlowFileError(f"{_at(place, path)}: the key {value.key[:80]!r} is there twice")
+        if isinstance(value, dict):
+            for key in value:
+                _check_string(key, place, path)
+        items = value.items() if isinstance(value, dict) else enumerate(value)
+        for key, item in items:
+            if item and isinstance(item, _CHECKED):
+                path.append(key)
+                _check(item, place, path)
+                path.pop()
 
 
-def _check_string(text: str, where: str) -> None:
+def _check_string(text: str, place: str, path: list[str | int]) -> None:
     if len(text) > MAX_STRING:
+        where = _at(place, path)
         raise FlowFileError(f"{where}: expected text of at most {MAX_STRING} characters")
-    if not text.isascii() and any("\ud800" <= char <= "\udfff" for char in text):
-        raise FlowFileError(f"{where}: half a surrogate pair is no text")
+    if not text.isascii() and _SURROGATE.search(text):
+        raise FlowFileError(f"{_at(place, path)}: half a surrogate pair is no text")
+
+
+def _at(place: str, path: list[str | int]) -> str:
+    return f"{place}: {dotted(path)}" if path else place
 
 
 def _pieces(value: Any, newline: str) -> Iterator[str]:
@@ -142,7 +153,7 @@ def _block(brackets: str, items: Iterator[tuple[str, Any]], newline: str) -> Ite
 
 
 def _scalar(value: Any) -> str:
-    return json.dumps(value, ensure_ascii=False, allow_nan=False)
+    return _ENCODER.encode(value)
 
 
 def _is_number(value: Any) -> bool:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Sequence
+import builtins
+import sys
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -21,14 +23,17 @@ from penstock.flow.spec import REQUIRED, EventSpec, FieldSpec, SlotSpec
 
 _SIMPLE = ("bool", "int", "float", "str")
 _OURS = ("Routine", "Slot", "Event")
-_MAX_DEPTH = 30
+_Key = tuple[str, str]
 
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """A name that stands for something of Penstock's or pydantic's own."""
+    """Routine, Slot or Event; without a name what declares no ports or fields and isn't read.
 
-    name: str
+    That is what is built in, of Python's library or of pydantic.
+    """
+
+    name: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +42,11 @@ class Found:
 
     module: ModuleSource
     node: ast.ClassDef
+
+    @property
+    def key(self) -> _Key:
+        """Tells one class from another."""
+        return (str(self.module.path), str(self.node.lineno))
 
 
 @dataclass(slots=True)
@@ -49,6 +59,7 @@ class ClassReading:
     has_logic: bool = False
     complete: bool = True
     open_config: bool = False
+    seen: set[_Key] = field(default_factory=set)
 
 
 class Reader:
@@ -56,6 +67,7 @@ class Reader:
 
     def __init__(self, roots: Sequence[Path]) -> None:
         self._roots = tuple(roots)
+        self._resolved: dict[_Key, Found | Known | None] = {}
 
     def module(self, name: str) -> ModuleSource:
         """The parsed module; raises SourceError when it isn't found or can't be read."""
@@ -70,64 +82,93 @@ class Reader:
     def read(self, found: Found) -> ClassReading:
         """Everything the class and its bases declare."""
         reading = ClassReading()
-        self._read_class(found, reading, 0)
+        self._read_class(found, reading)
         return reading
 
-    def resolve(self, module: ModuleSource, name: str, depth: int = 0) -> Found | Known | None:
-        """What a dotted name means in that module; None when nobody can say."""
+    def resolve(self, module: ModuleSource, name: str) -> Found | Known | None:
+        """What a dotted name means in that module; None when nobody can say.
+
+        Each name is looked up once: names that lead back to themselves end, and modules that import
+        all from each other don't make the search grow with the number of ways between them.
+        """
+        key = (str(module.path), name)
+        if key not in self._resolved:
+            self._resolved[key] = None
+            self._resolved[key] = self._resolve(module, name)
+        return self._resolved[key]
+
+    def _resolve(self, module: ModuleSource, name: str) -> Found | Known | None:
         first, _, rest = name.partition(".")
-        if depth > _MAX_DEPTH:
-            return None
         if first in module.classes:
-            return self._member(Found(module, module.classes[first]), rest, depth)
+            return self._member(Found(module, module.classes[first]), rest, set())
+        return self._resolve_imported(module, name)
+
+    def _resolve_imported(self, module: ModuleSource, name: str) -> Found | Known | None:
+        first, _, rest = name.partition(".")
         if first in module.imports:
             source, original = module.imports[first]
             if original:
-                return self._imported(source, f"{original}.{rest}" if rest else original, depth)
+                return self._imported(source, f"{original}.{rest}" if rest else original)
             middle, _, last = rest.rpartition(".")
-            return self._imported(f"{source}.{middle}" if middle else source, last, depth)
+            return self._imported(f"{source}.{middle}" if middle else source, last)
         for star in module.stars:
-            found = self._imported(star, name, depth)
+            found = self._imported(star, name)
             if found is not None:
                 return found
-        return None
+        return Known() if hasattr(builtins, name) else None
 
-    def _imported(self, source: str, name: str, depth: int) -> Found | Known | None:
+    def _imported(self, source: str, name: str) -> Found | Known | None:
         top = source.partition(".")[0]
         if top == "penstock" and name in _OURS:
             return Known(name)
-        if top == "pydantic":
-            return Known(name)
+        if top == "pydantic" or top in sys.stdlib_module_names:
+            return Known()
         try:
-            return self.resolve(self.module(source), name, depth + 1) if name else None
+            return self.resolve(self.module(source), name) if name else None
         except SourceError:
             return None
 
-    def _member(self, found: Found, rest: str, depth: int) -> Found | Known | None:
+    def _member(self, found: Found, rest: str, seen: set[_Key]) -> Found | Known | None:
         """A class nested in another, or in one of that one's bases."""
         if not rest:
             return found
+        if found.key in seen:
+            return None
+        seen.add(found.key)
         first, _, more = rest.partition(".")
         for statement in statements(found.node.body):
             if isinstance(statement, ast.ClassDef) and statement.name == first:
-                return self._member(Found(found.module, statement), more, depth)
+                return self._member(Found(found.module, statement), more, seen)
         for base in found.node.bases:
-            parent = self.resolve(found.module, dotted_name(base), depth + 1)
-            if isinstance(parent, Found):
-                nested = self._member(parent, rest, depth + 1)
-                if nested is not None:
-                    return nested
+            parent = self.resolve(found.module, dotted_name(base))
+            nested = self._member(parent, rest, seen) if isinstance(parent, Found) else None
+            if nested is not None:
+                return nested
         return None
 
-    def _read_class(self, found: Found, reading: ClassReading, depth: int) -> None:
+    def _parents(self, found: Found) -> Iterator[Found | Known | None]:
+        """What a class's bases are, the last one first."""
         for base in reversed(found.node.bases):
-            parent = self.resolve(found.module, dotted_name(base))
-            if isinstance(parent, Known):
+            name = dotted_name(base)
+            parent = self.resolve(found.module, name)
+            if isinstance(parent, Found) and parent.key == found.key:
+                parent = self._resolve_imported(
+                    found.module, name
+                )  # class A(A), the other imported
+            yield parent
+
+    def _read_class(self, found: Found, reading: ClassReading) -> None:
+        """Each class once, bases before what derives from them."""
+        if found.key in reading.seen:
+            return
+        reading.seen.add(found.key)
+        for parent in self._parents(found):
+            if isinstance(parent, Found):
+                self._read_class(parent, reading)
+            elif isinstance(parent, Known):
                 reading.is_routine |= parent.name == "Routine"
-            elif parent is None or depth > _MAX_DEPTH:
-                reading.complete &= dotted_name(base) in ("object", "Generic", "ABC", "Protocol")
             else:
-                self._read_class(parent, reading, depth + 1)
+                reading.complete = False
         for statement in statements(found.node.body):
             self._read_statement(found, statement, reading)
 
@@ -195,14 +236,16 @@ class Reader:
     def _read_config(self, found: Found, reading: ClassReading) -> None:
         reading.fields.clear()
         reading.open_config = False
-        self._read_fields(found, reading, 0)
+        self._read_fields(found, reading, set())
 
-    def _read_fields(self, found: Found, reading: ClassReading, depth: int) -> None:
-        for base in reversed(found.node.bases):
-            parent = self.resolve(found.module, dotted_name(base))
-            if isinstance(parent, Found) and depth < _MAX_DEPTH:
-                self._read_fields(parent, reading, depth + 1)
-            elif not isinstance(parent, Known):
+    def _read_fields(self, found: Found, reading: ClassReading, seen: set[_Key]) -> None:
+        if found.key in seen:
+            return
+        seen.add(found.key)
+        for parent in self._parents(found):
+            if isinstance(parent, Found):
+                self._read_fields(parent, reading, seen)
+            elif parent is None:
                 reading.open_config = True
         for statement in statements(found.node.body):
             if isinstance(statement, ast.AnnAssign) and isinstance(statement.target, ast.Name):

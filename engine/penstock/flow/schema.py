@@ -13,6 +13,7 @@ from penstock.flow.values import complaint, one_line
 from penstock.ids import is_valid_id
 
 VERSION = 1
+MAX_FOLDERS = 100
 MAX_ROUTINES = 20_000
 MAX_CONNECTIONS = 100_000
 
@@ -35,7 +36,7 @@ class FlowEntry(BaseModel):
 
     version: int
     name: str
-    folders: list[str] = []
+    folders: Annotated[list[str], Field(max_length=MAX_FOLDERS)] = []
     routines: Annotated[dict[str, RoutineEntry], Field(max_length=MAX_ROUTINES)]
     connections: Annotated[list[str], Field(max_length=MAX_CONNECTIONS)] = []
 

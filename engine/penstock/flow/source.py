@@ -18,7 +18,7 @@ from penstock.errors import FlowFileError
 from penstock.flow.files import read_bytes, shown
 from penstock.flow.values import one_line
 
-MAX_SOURCE = 5_000_000
+MAX_SOURCE = 2_000_000
 _MAX_CACHED = 1000
 
 
@@ -82,10 +82,10 @@ def locate(module: str, roots: Sequence[Path]) -> Path | None:
     return _loaded_file(module) or on_path(module)
 
 
-def file_under(root: Path, module: str) -> Path | None:
+def file_under(root: str | Path, module: str) -> Path | None:
     """The file an import of `module` would find below `root`."""
-    stem = os.path.join(root, *module.split("."))
-    for candidate in (os.path.join(stem, "__init__.py"), f"{stem}.py"):
+    stem = f"{root}{os.sep}{module.replace('.', os.sep)}"
+    for candidate in (f"{stem}{os.sep}__init__.py", f"{stem}.py"):
         if os.path.isfile(candidate):
             return Path(candidate)
     return None
@@ -94,7 +94,7 @@ def file_under(root: Path, module: str) -> Path | None:
 def on_path(module: str) -> Path | None:
     """The file that is first on ``sys.path``."""
     for entry in sys.path:
-        found = file_under(Path(entry or os.curdir), module)
+        found = file_under(entry or os.curdir, module)
         if found is not None:
             return found
     return None

@@ -7,6 +7,7 @@ from functools import lru_cache
 
 from penstock.flow.spec import EventSpec, SlotSpec
 
+_MAX_PAIRS = 10_000  # of union members: nobody means more
 _ANYTHING = frozenset({"object", "Any"})
 _WIDER: dict[str, tuple[str, ...]] = {
     "bool": ("int",),
@@ -52,6 +53,8 @@ def fits(event: EventSpec, slot: SlotSpec) -> str | None:
 
 def _reason(event_type: str, slot_type: str, bases: tuple[str, ...]) -> str | None:
     given, taken = _members(event_type), _members(slot_type)
+    if len(given) * len(taken) > _MAX_PAIRS:
+        return None
     if all(any(_fits(one, other, bases) for other in taken) for one in given):
         return None
     return f"takes {slot_type}, not {event_type}"

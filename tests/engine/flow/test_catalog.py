@@ -339,8 +339,42 @@ def test_a_class_that_is_its_own_base_ends(tmp_path: Path) -> None:
     write(tmp_path, "mine_loop.py", "from mine_m import A as B\nclass A(B): ...")
     spec = reads(tmp_path, "from mine_loop import A as B\nclass A(B): ...\nclass C(C): ...")
 
-    assert not spec.complete
+    assert "A is no Routine" in str(spec.error)
+    assert not describe("mine_m:C", [tmp_path]).complete
     assert find_routines([tmp_path]) == []
+
+
+def test_a_class_may_replace_the_one_it_derives_from(tmp_path: Path) -> None:
+    write(tmp_path, "mine_base.py", WITH_SLOT)
+    spec = reads(tmp_path, "from mine_base import A\nclass A(A):\n    def logic(self, a): ...\n")
+
+    assert spec.error is None
+    assert [slot.name for slot in spec.slots] == ["a"]
+
+
+WITH_SLOT = "from penstock import Routine, Slot\nclass A(Routine):\n    a = Slot(int)\n"
+
+
+@pytest.mark.parametrize("base", ["abc.ABC", "Generic[T]", "dict", "Protocol"])
+def test_bases_of_pythons_own_hide_nothing(tmp_path: Path, base: str) -> None:
+    spec = reads(
+        tmp_path,
+        "import abc\nfrom typing import Generic, Protocol, TypeVar\n"
+        f"from penstock import Routine\nclass A(Routine, {base}):\n    logic = 1\n",
+    )
+
+    assert (spec.error, spec.complete) == (None, True)
+
+
+def test_modules_full_of_ways_to_each_other_are_read_at_once(tmp_path: Path) -> None:
+    """With two stars or two bases each, trying all ways would take ages."""
+    for number in range(40):
+        stars = f"from mine_{number + 1} import *\n" * 2
+        write(tmp_path, f"mine_{number}.py", f"{stars}class C{number}(C{number + 1}, B): ...\n")
+    classes = "".join(f"class D{n}(D{n + 1}, D{n + 2}): ...\n" for n in range(100))
+
+    assert not reads(tmp_path, classes, "mine_m:D0").complete
+    assert not describe("mine_0:C0", [tmp_path]).complete
 
 
 MARKER = """
