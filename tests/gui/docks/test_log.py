@@ -106,7 +106,6 @@ def test_a_failure_is_told_with_its_routine_and_counted(
     assert lines(panel) == [("read", "UnicodeDecodeError: bad byte <b>0xe9</b>")]
     assert "&lt;b&gt;" in panel.model.index(0, MESSAGE).data(Qt.ItemDataRole.ToolTipRole)
     assert panel.count.text() == "1 failure"
-    assert panel.summary == "1"
     assert panel.model.index(0, TIME).data() == clock_ms(client.time)
 
 
@@ -271,4 +270,3 @@ def test_clearing_forgets_lines_and_counts(
     assert lines(panel) == []
     assert not panel.details.isVisible()
     assert not panel.count.isVisible()
-    assert panel.summary == ""

@@ -110,7 +110,6 @@ def test_the_line_above_tells_the_use_of_the_pool(
     panel.poll()
 
     assert panel.strip.text == "7/8 busy  41 backlog  12 threads (max 14)"
-    assert panel.summary == "7/8"
 
 
 def test_rows_change_in_place_so_that_selection_and_scroll_stay(

@@ -21,10 +21,9 @@ from penstock_gui.docks.jobs.model import JobsModel
 from penstock_gui.session import Session
 from penstock_gui.theme import Theme
 from penstock_gui.widgets import EmptyState, PlainLabel, RowTable
-from penstock_gui.widgets.wording import plural
 
 REFRESH_MS = 100
-_WIDTHS = (116, 96, None, 68, 70)
+_WIDTHS = (116, 96, None, 78, 78)
 _NO_JOB = "Choose a job first"
 _OVER = "The job has ended"
 
@@ -87,7 +86,7 @@ class JobsPanel(QWidget):
             "A job is one execution of this flow. Several can run at once.",
             run_action,
         )
-        self._count = PlainLabel(self._theme, color="text.2")
+        self._chosen_name = PlainLabel(self._theme, color="text.2")
         filled = QWidget()
         rows = QVBoxLayout(filled)
         rows.setContentsMargins(0, 0, 0, 0)
@@ -110,7 +109,7 @@ class JobsPanel(QWidget):
         row = QHBoxLayout(strip)
         row.setContentsMargins(10, 0, 8, 0)
         row.setSpacing(2)
-        row.addWidget(self._count)
+        row.addWidget(self._chosen_name)
         row.addStretch(1)
         for action in (self.resume_action, self.pause_action, self.stop_action):
             button = QToolButton()
@@ -158,7 +157,6 @@ class JobsPanel(QWidget):
 
     def _say_count(self) -> None:
         text = self.model.summary()
-        self._count.setText(text or f"{plural(self.model.rowCount(), 'job')}, none running")
         if text != self._summary:
             self._summary = text
             self.summary_changed.emit(text)
@@ -200,6 +198,7 @@ class JobsPanel(QWidget):
         held = line is not None and line.is_held
         gone = _NO_JOB if line is None else _OVER
         name = "" if line is None else f" job {line.job_id}"
+        self._chosen_name.setText(name.strip() or "no job chosen")
         for action, possible, done, why in (
             (self.resume_action, held, f"Continue{name}", "The job isn't paused"),
             (self.pause_action, live and not held, f"Pause{name}", "The job is paused already"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
-from PySide6.QtCore import QModelIndex, QPersistentModelIndex, QPoint, QSize, Qt, QTimer, Signal
+from PySide6.QtCore import QModelIndex, QPersistentModelIndex, QPoint, QSize, Qt, QTimer
 from PySide6.QtGui import QAction
 from PySide6.QtWidgets import (
     QHBoxLayout,
@@ -35,12 +35,7 @@ class LogPanel(QWidget):
 
     Clicking a line shows its job and centres its routine. New lines come on top; the view goes
     along only while it shows the top, else the lines in view stay where they are.
-
-    Signals:
-        summary_changed(text): the number of failures, for the dock's header
     """
-
-    summary_changed = Signal(str)
 
     def __init__(
         self,
@@ -63,11 +58,6 @@ class LogPanel(QWidget):
         self._connect()
         self._say_counts()
         self._dress()
-
-    @property
-    def summary(self) -> str:
-        """The number of failures since the log was cleared, "" when there are none."""
-        return f"{self.model.failures:,}" if self.model.failures else ""
 
     def flush(self) -> None:
         """Show what was collected."""
@@ -177,7 +167,6 @@ class LogPanel(QWidget):
         self.dropped.setText(f"{model.dropped:,} older dropped")
         self.dropped.setVisible(bool(model.dropped))
         self._stack.setCurrentIndex(2 if model.rowCount() else 1 if model.total else 0)
-        self.summary_changed.emit(self.summary)
 
     def _on_table_selection_changed(self) -> None:
         rows = self.table.selectionModel().selectedRows()

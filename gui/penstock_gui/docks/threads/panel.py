@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QModelIndex, QTimer, Signal
+from PySide6.QtCore import QModelIndex, QTimer
 from PySide6.QtGui import QAction, QHideEvent, QShowEvent
 from PySide6.QtWidgets import QStackedLayout, QVBoxLayout, QWidget
 
-from penstock.host import PoolUse, ThreadTable
+from penstock.host import ThreadTable
 from penstock_gui.docks.threads.model import ThreadsModel
 from penstock_gui.docks.threads.strip import PoolStrip
 from penstock_gui.session import Session
@@ -22,18 +22,12 @@ class ThreadsPanel(QWidget):
 
     Clicking a row selects its routine (and shows its job); the threads in the selected routines
     are set apart, whichever way these were selected.
-
-    Signals:
-        summary_changed(text): e.g. "7/8", for the dock's header
     """
-
-    summary_changed = Signal(str)
 
     def __init__(self, session: Session, theme: Theme, run_action: QAction | None = None) -> None:
         super().__init__()
         self._session = session
         self._theme = theme
-        self._summary = ""
         self.model = ThreadsModel(self._swatch, self)
         self.strip = PoolStrip(theme)
         self.table = RowTable(theme)
@@ -47,11 +41,6 @@ class ThreadsPanel(QWidget):
         self.table.activated.connect(self._on_table_chosen)
         self._mark()
         self.poll()
-
-    @property
-    def summary(self) -> str:
-        """Busy and all workers, "" before the pool has started."""
-        return self._summary
 
     @property
     def is_empty(self) -> bool:
@@ -68,7 +57,6 @@ class ThreadsPanel(QWidget):
         self._stack.setCurrentIndex(1 if started else 0)
         self.strip.show_use(table.pool)
         self.model.update(table.threads if started else ())
-        self._say(table.pool if started else None)
 
     def _build(self, run_action: QAction | None) -> None:
         self.table.setModel(self.model)
@@ -91,12 +79,6 @@ class ThreadsPanel(QWidget):
         self._stack = QStackedLayout(self)
         self._stack.addWidget(empty)
         self._stack.addWidget(filled)
-
-    def _say(self, pool: PoolUse | None) -> None:
-        text = "" if pool is None else f"{pool.busy}/{pool.size}"
-        if text != self._summary:
-            self._summary = text
-            self.summary_changed.emit(text)
 
     def _swatch(self, _job_id: str, routine: str) -> int | None:
         document = self._session.document
