@@ -54,6 +54,13 @@ def cell(
     return panel.model.index(row, column).data(role)
 
 
+def take_in(session: Session) -> None:
+    """Let all that was told arrive, however little a tick manages."""
+    session.bridge.tick()
+    while session.bridge.waiting:
+        session.bridge.tick()
+
+
 def view_of(routines: dict[str, RoutineCount], status: str = "RUNNING") -> JobView:
     view = JobView("1")
     view.apply(JobStarted(1, "1", START, "flow", tuple(routines)))
@@ -90,7 +97,7 @@ def test_a_job_that_goes_on_counts_its_duration_by_the_clock() -> None:
 def test_new_jobs_come_on_top(panel: JobsPanel, session: Session, client: ScriptedClient) -> None:
     for job_id in ("1", "2", "3"):
         client.tell_started(job_id, "census", ["read"])
-    session.bridge.tick()
+    take_in(session)
 
     assert [cell(panel, row, JOB) for row in range(3)] == ["#3 census", "#2 census", "#1 census"]
 
@@ -100,7 +107,7 @@ def test_jobs_that_ran_before_the_dock_was_made_are_listed(
 ) -> None:
     client.tell_started("1", "census", ["read"])
     client.tell_started("2", "census", ["read"])
-    session.bridge.tick()
+    take_in(session)
 
     panel = JobsPanel(session, Theme("dark"))
     qtbot.addWidget(panel)
@@ -113,7 +120,7 @@ def test_choosing_a_row_shows_that_job(
 ) -> None:
     client.tell_started("1", "census", ["read"])
     client.tell_started("2", "census", ["read"])
-    session.bridge.tick()
+    take_in(session)
     middle = panel.table.visualRect(panel.model.index(1, JOB)).center()
 
     QTest.mouseClick(panel.table.viewport(), Qt.MouseButton.LeftButton, pos=middle)
@@ -126,7 +133,7 @@ def test_the_row_follows_the_job_that_is_shown(
 ) -> None:
     client.tell_started("1", "census", ["read"])
     client.tell_started("2", "census", ["read"])
-    session.bridge.tick()
+    take_in(session)
 
     session.show_job("1")
     chosen = [index.row() for index in panel.table.selectionModel().selectedRows()]
@@ -142,7 +149,7 @@ def test_a_job_started_here_becomes_the_chosen_row(
     session.trusted = lambda folder: True
     session.run()
     client.tell_started("1", "code_census")
-    session.bridge.tick()
+    take_in(session)
 
     assert [index.row() for index in panel.table.selectionModel().selectedRows()] == [0]
     assert panel.stop_action.isEnabled()
@@ -153,12 +160,12 @@ def test_the_buttons_act_on_the_chosen_job(
 ) -> None:
     client.tell_started("1", "census", ["read"])
     client.tell_started("2", "census", ["read"])
-    session.bridge.tick()
+    take_in(session)
     session.show_job("1")
 
     panel.pause_action.trigger()
     client.tell_held("1", "read")
-    session.bridge.tick()
+    take_in(session)
     panel.resume_action.trigger()
     panel.stop_action.trigger()
 
@@ -172,13 +179,13 @@ def test_an_impossible_action_says_why(
     assert panel.pause_action.toolTip() == "Choose a job first"
 
     client.tell_started("1", "census", ["read"])
-    session.bridge.tick()
+    take_in(session)
     session.show_job("1")
     assert not panel.resume_action.isEnabled()
     assert panel.resume_action.toolTip() == "The job isn't paused"
 
     client.tell_ended("1")
-    session.bridge.tick()
+    take_in(session)
     assert not panel.stop_action.isEnabled()
     assert panel.stop_action.toolTip() == "The job has ended"
 
@@ -188,7 +195,7 @@ def test_a_held_job_has_an_amber_row_and_the_number_still_running(
 ) -> None:
     client.tell_started("1", "census", ["read"])
     client.tell_held("1", "read", running=["read", "parse"])
-    session.bridge.tick()
+    take_in(session)
 
     assert cell(panel, 0, JOB, HELD_ROLE) is True
     assert cell(panel, 0, STATE, CHIP_ROLE) == "PAUSING"
@@ -200,7 +207,7 @@ def test_a_failed_job_shows_its_error_as_one_plain_line(
 ) -> None:
     client.tell_started("1", "census", ["read"])
     client.tell_ended("1", "FAILED", FailureSummary("read", "OSError", "no\nroom <b>", ""))
-    session.bridge.tick()
+    take_in(session)
 
     assert cell(panel, 0, PROGRESS) == "OSError: no room <b>"
     assert "&lt;b&gt;" in str(cell(panel, 0, PROGRESS, Qt.ItemDataRole.ToolTipRole))
@@ -212,14 +219,14 @@ def test_progress_is_brought_up_to_date_a_few_times_a_second(
     qtbot: QtBot, panel: JobsPanel, session: Session, client: ScriptedClient
 ) -> None:
     client.tell_started("1", "census", ["read"])
-    session.bridge.tick()
+    take_in(session)
     changes: list[object] = []
     panel.model.dataChanged.connect(lambda *_: changes.append(1))
 
     for number in range(50):
         slots = {"path": slot_count(posted=100, consumed=number)}
         client.tell_progress("1", {"read": routine_count(slots=slots)})
-        session.bridge.tick()
+        take_in(session)
     qtbot.waitUntil(lambda: cell(panel, 0, PROGRESS) == "49 msgs", timeout=1000)
 
     assert len(changes) <= 3
@@ -259,6 +266,6 @@ def test_the_summary_counts_running_and_paused_jobs(
         client.tell_started(job_id, "census", ["read"])
     client.tell_held("2", "read")
     client.tell_ended("3")
-    session.bridge.tick()
+    take_in(session)
 
     assert panel.summary == said[-1] == "1 running, 1 paused"
