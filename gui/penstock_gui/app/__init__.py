@@ -28,4 +28,7 @@ def main(argv: list[str] | None = None) -> int:
     # Imported late: Qt takes its platform from the environment that `options` may have set.
     from penstock_gui.app.run import run
 
-    return run(options)
+    try:
+        return run(options)
+    except KeyboardInterrupt:  # before the window catches it
+        return 130

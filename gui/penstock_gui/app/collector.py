@@ -2,7 +2,8 @@
 
 Automatic collection runs on whichever thread allocates; in a worker it would destroy widgets
 there, and the process crashes. So it is switched off before the engine starts a thread, and a
-timer collects here.
+timer collects here. What a collection costs is measured: with a million live syntax trees a
+young one takes 30 ms, so the next waits until it is a small part of the time.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from PySide6.QtCore import QObject, QTimer
 INTERVAL_MS = 200
 FULL_EVERY = 60.0
 FULL_WHEN_IDLE = 10.0
+PART = 0.02  # of the time, at most, goes into collecting
 _log = logging.getLogger(__name__)
 
 
@@ -33,6 +35,7 @@ class Collector(QObject):
         self._idle = idle
         self._clock = clock
         self._last_full = clock()
+        self._not_before = 0.0
         self._told = False
         gc.disable()
         self._timer = QTimer(self, interval=INTERVAL_MS)
@@ -44,7 +47,10 @@ class Collector(QObject):
         self._keep_off()
         generation = self._due()
         if generation is not None:
+            start = self._clock()
             gc.collect(generation)
+            end = self._clock()
+            self._not_before = end + (end - start) / PART
         return generation
 
     def freeze(self) -> None:
@@ -67,6 +73,8 @@ class Collector(QObject):
                 _log.info("something switched garbage collection on; it is off again")
 
     def _due(self) -> int | None:
+        if self._clock() < self._not_before:
+            return None
         since = self._clock() - self._last_full
         if since >= FULL_EVERY or (since >= FULL_WHEN_IDLE and self._idle()):
             self._last_full = self._clock()

@@ -114,7 +114,7 @@ class Program:
         if not self._open_flow():
             self._end()
             return BAD_INPUT
-        self._window.closed.connect(self._app.quit)
+        self._window.closed.connect(self._leave)
         restore = self._catch_signals()
         self._window.show()
         self._schedule()
@@ -167,7 +167,11 @@ class Program:
         if path is not None and not self._window.grab().save(str(path), _format(path)):
             print(f"penstock open: {path}: the picture can't be written", file=sys.stderr)
             self._code = 1
-        self._app.quit()
+        self._leave()
+
+    def _leave(self) -> None:
+        """End the event loop. `quit` would close the window first, which asks questions."""
+        self._app.exit(0)
 
     def _catch_signals(self) -> Callable[[], None]:
         """Ctrl-C and a request to end close the window without questions.
@@ -178,7 +182,7 @@ class Program:
 
         def on_signal(number: int, frame: FrameType | None) -> None:
             self._code = 128 + number
-            QTimer.singleShot(0, self._app.quit)
+            QTimer.singleShot(0, self._leave)
 
         for number in SIGNALS:
             signal.signal(number, on_signal)

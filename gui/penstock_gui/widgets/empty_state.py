@@ -39,6 +39,11 @@ class EmptyState(QWidget):
         self._draw_glyph()
         theme.changed.connect(self._draw_glyph)
 
+    def press(self) -> None:
+        """Press the button."""
+        if self._button is not None:
+            self._button.click()
+
     def say(self, title: str, why: str) -> None:
         """Show another explanation."""
         self._title.setText(title)
