@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 from pytestqt.qtbot import QtBot
 
-from helpers.flow_folder import write_words
+from helpers.flow_folder import SOURCE, write_words
 from helpers.scripted import ScriptedClient, routine_count
 from penstock.flow import Connection, describe
-from penstock.host import BreakpointSpec, CommandRefused, StartRefused
+from penstock.host import BreakpointSpec, CommandRefused, EngineClient, StartRefused
 from penstock.ids import PortRef
 from penstock_gui.bridge import EngineBridge
 from penstock_gui.document import FlowDocument
@@ -429,3 +429,90 @@ def test_sources_changed_on_disk_show_up_by_themselves(session: Session, qtbot: 
         )
 
     assert session.document.spec("count").slot("more") is not None
+
+
+# With the real engine.
+
+
+@pytest.fixture
+def real(qtbot: QtBot, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Session]:
+    document = FlowDocument()
+    document.load(write_words(tmp_path, module=f"words_of_{request.node.name}"))
+    client = EngineClient(workers=2)
+    bridge = EngineBridge(client, interval_ms=5)
+    made = Session(document, client, bridge)
+    made.trusted = lambda folder: True
+    yield made
+    bridge.stop()
+    client.close()
+
+
+def test_an_unsaved_edit_runs(qtbot: QtBot, real: Session) -> None:
+    real.set_config("lines", "text", "a b a\nc")
+
+    with qtbot.waitSignal(real.bridge.job_ended, timeout=10_000):
+        real.run()
+
+    view = real.view
+    assert view is not None
+    assert view.status == "COMPLETED"
+    qtbot.waitUntil(lambda: view.routines["count"].activations == 5, timeout=5000)
+    assert real.mode == "idle"
+    values = real.client.last_values("1", "count").events["total"]
+    assert values[-1].value.text == "{'a': 2, 'b': 1, 'c': 1}"
+
+
+def test_a_breakpoint_holds_steps_and_lets_go(qtbot: QtBot, real: Session) -> None:
+    real.toggle_breakpoint("count")
+    real.run()
+    qtbot.waitUntil(lambda: real.mode == "held", timeout=10_000)
+    view = real.view
+    assert view is not None
+    assert view.held is not None
+    place, words = view.held.place, [m.value.text for m in view.held.messages]
+
+    first = view.held.held_id
+    real.step()
+    qtbot.waitUntil(
+        lambda: view.held is not None and view.held.held_id != first and real.mode == "held",
+        timeout=10_000,
+    )
+    why = view.held.why if view.held is not None else ""
+    real.toggle_breakpoint("count")
+    with qtbot.waitSignal(real.bridge.job_ended, timeout=10_000):
+        real.run()
+
+    assert (place, words) == ("count", ["'a'"])
+    assert why == "step"
+    assert view.status == "COMPLETED"
+
+
+def test_a_flow_the_engine_refuses_is_told_in_one_line(qtbot: QtBot, real: Session) -> None:
+    (source,) = real.document.folder.glob("*.py")
+    source.write_text("import nothing_like_this\n" + SOURCE)
+    notices = heard(real.notice)
+
+    real.run()
+    qtbot.waitUntil(lambda: len(notices) == 1, timeout=10_000)
+
+    assert "nothing_like_this" in notices[0][0]
+    assert "\n" not in notices[0][0]
+    assert (real.job_id, real.mode) == (None, "idle")
+
+
+def test_editing_while_a_job_is_held_leaves_the_job_alone(qtbot: QtBot, real: Session) -> None:
+    real.toggle_breakpoint("count")
+    real.run()
+    qtbot.waitUntil(lambda: real.mode == "held", timeout=10_000)
+
+    real.select(["lines", "split", "count"])
+    real.delete_selection()
+    real.client.breakpoints(())
+    differs = real.job_flow_differs
+    with qtbot.waitSignal(real.bridge.job_ended, timeout=10_000):
+        real.resume()
+
+    assert differs
+    assert real.document.ids() == ()
+    assert real.view is not None
+    assert real.view.status == "COMPLETED"

@@ -92,10 +92,15 @@ FLOW = {
 }
 
 
-def write_words(folder: Path, flow: dict[str, object] | None = None) -> Path:
-    """Write ``words.py`` and ``words.flow.json``; returns the flow file."""
+def write_words(folder: Path, flow: dict[str, object] | None = None, module: str = "words") -> Path:
+    """Write ``words.py`` and ``words.flow.json``; returns the flow file.
+
+    A test that runs the flow gives the module a name of its own: one process can't load two
+    modules of one name.
+    """
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / "words.py").write_text(SOURCE, encoding="utf-8")
+    (folder / f"{module}.py").write_text(SOURCE, encoding="utf-8")
     path = folder / "words.flow.json"
-    path.write_text(json.dumps(flow or FLOW), encoding="utf-8")
+    text = json.dumps(flow or FLOW).replace('"words:', f'"{module}:')
+    path.write_text(text, encoding="utf-8")
     return path

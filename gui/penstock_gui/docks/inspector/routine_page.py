@@ -169,8 +169,8 @@ class RoutinePage(QWidget):
         section.body.addWidget(self.title_box)
         self.form = ConfigForm(theme, self.spec)
         self.form.changed.connect(self._on_config_changed)
-        if self.form.boxes:
-            section.body.addWidget(self.form)
+        section.body.addWidget(self.form)
+        self.form.setVisible(bool(self.form.boxes))
         self.version = PlainLabel(theme, color="text.3", font="caption", wrap=True)
         section.body.addWidget(self.version)
         self._box.addWidget(section)

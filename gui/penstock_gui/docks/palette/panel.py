@@ -6,8 +6,7 @@ from PySide6.QtCore import QModelIndex, Qt, Signal
 from PySide6.QtGui import QAction, QKeyEvent, QMouseEvent
 from PySide6.QtWidgets import QAbstractItemView, QListView, QStackedWidget, QVBoxLayout, QWidget
 
-from penstock import flow as flows
-from penstock.flow import RoutineSpec
+from penstock.flow import RoutineSpec, find_routines
 from penstock_gui.docks.palette.delegate import PaletteDelegate
 from penstock_gui.docks.palette.model import Entry, Heading, PaletteModel
 from penstock_gui.session import Session
@@ -49,7 +48,7 @@ class PalettePanel(QWidget):
     def refresh(self) -> None:
         """Read the flow's folders again."""
         document = self._session.document
-        self.model.show_specs(flows.find_routines(document.code_folders) if document.code_folders else ())
+        self.model.show_specs(find_routines(document.code_folders))
         self._show_colors()
         self._choose_page()
 
