@@ -183,4 +183,5 @@ def _message(held: JobHeld) -> str:
     if len(text) > _LONGEST_VALUE:
         text = text[: _LONGEST_VALUE - 1] + "…"
     others = len(held.messages) - 1
-    return f"#{first.number}  {text}" + (f"  and {others} slots" if others else "")
+    more = f"  and {others} more slot{'s' if others > 1 else ''}" if others else ""
+    return f"#{first.number}  {text}{more}"

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from PySide6.QtCore import QObject, QPointF, QRectF, Qt, QTimer, Signal
 from PySide6.QtWidgets import QGraphicsScene
 
-from penstock.flow import Connection, RoutineSpec
+from penstock.flow import Connection, Problem, RoutineSpec
 from penstock_gui.canvas.arrangement import Arrangement
 from penstock_gui.canvas.edge_item import EdgeItem
 from penstock_gui.canvas.geometry import FAILED, HEADER, NARROWEST, PORT_HIT, NodeShape, node_shape
@@ -285,7 +285,7 @@ class FlowScene(QGraphicsScene):
         errors: dict[str, str] = {}
         for problem in self._document.problems():
             if problem.severity == "error" and problem.routine:
-                errors.setdefault(problem.routine, problem.text)
+                errors.setdefault(problem.routine, _words(problem))
         changed = set(errors.items()) ^ set(self.live.problems.items())
         self.live.problems = errors
         self.live.mark(routine for routine, _ in changed)
@@ -319,3 +319,12 @@ class FlowScene(QGraphicsScene):
         self._ink.refresh()
         self.update()
         self.restructured.emit()
+
+
+def _words(problem: Problem) -> str:
+    """What is wrong, after the field or port that it is wrong with."""
+    for inside in (f"{problem.routine}.config.", f"{problem.routine}."):
+        part = problem.place.removeprefix(inside)
+        if part != problem.place and part.isidentifier():
+            return f"{part}: {problem.text}"
+    return problem.text
