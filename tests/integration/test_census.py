@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import ast
+import gc
 import json
 import os
+import sys
 import sysconfig
 import tokenize
 import warnings
@@ -191,6 +193,27 @@ def test_two_jobs_at_once_each_equal_a_single_run(mixed: Path) -> None:
 
     assert statuses == [JobStatus.COMPLETED] * 2
     assert [job.outputs for job in jobs] == [single.outputs] * 2
+
+
+def test_parsing_survives_a_switch_of_threads_while_a_tree_is_built(tmp_path: Path) -> None:
+    """A callback of the garbage collector lets other threads in, as hypothesis installs one."""
+    source = (SAMPLES / "decisions.py").read_text() * 40
+    for number in range(40):
+        (tmp_path / f"m{number}.py").write_text(source)
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(1e-5)
+    gc.callbacks.append(let_others_in)
+    try:
+        _, totals = run(tmp_path)
+    finally:
+        gc.callbacks.remove(let_others_in)
+        sys.setswitchinterval(before)
+
+    assert (totals["parsed"], totals["unparsable"]) == (40, 0)
+
+
+def let_others_in(phase: str, info: dict[str, int]) -> None:
+    sum(1 for _ in range(200))
 
 
 def test_slots_of_trees_hold_at_most_sixteen(mixed: Path) -> None:

@@ -7,6 +7,7 @@ can't be decoded or parsed fails its routine, and the failure goes over `failed`
 from __future__ import annotations
 
 import ast
+import contextlib
 import os
 import re
 import sysconfig
@@ -138,7 +139,7 @@ class Parse(Routine):
             silence_parser_warnings()
 
     def logic(self, source: Source) -> None:
-        syntax = ast.parse(source.text, filename=PARSED_AS)
+        syntax = parse(source.text)
         self.tree.emit(Tree(source.path, source.text, syntax))
 
 
@@ -334,7 +335,26 @@ def failures_text(title: str, failures: list[tuple[str, str]]) -> list[str]:
 
 
 PARSED_AS = "<code census>"
+TRIES = 10
+_parse_lock = threading.Lock()
 _filter_lock = threading.Lock()
+
+
+def parse(text: str) -> ast.Module:
+    """The syntax tree of a file, whatever other threads parse meanwhile.
+
+    The interpreter keeps the depth of the tree it builds in one place for all threads. Where
+    building it gives another thread a turn (garbage collection runs a callback or a finalizer) and
+    that one parses too, both get "SystemError: AST constructor recursion depth mismatch": one file
+    in seven, in a trial. Only one thread can parse at a time anyway, so a lock costs nothing; it
+    guards that depth, and nothing else is done under it. Printing a traceback parses as well,
+    outside of our lock: hence another try.
+    """
+    for _ in range(TRIES - 1):
+        with contextlib.suppress(SystemError), _parse_lock:
+            return ast.parse(text, filename=PARSED_AS)
+    with _parse_lock:
+        return ast.parse(text, filename=PARSED_AS)
 
 
 def silence_parser_warnings() -> None:
