@@ -3,10 +3,11 @@
 General layout, a line uses only lines above it:
     ports, activation, error_policy, failure, connection    what is declared, frozen values
     values, typetext            a value against a type, the text of a type against another's
-    routine                     the base class, what a class looks like, binding to a job
+    routine, shape              the base class and binding to a job, what a class declares
     spec, live                  a routine as text, made of a live one
     files, jsontext, schema     reading and writing flow files
-    source, reading, catalog    routines read from their source, by name or folder
+    source, syntax              modules and syntax trees, as text
+    config_fields, reading, catalog     routines read from their source, by name or folder
     problems, document          what is wrong or unfinished, a flow as its file's object
     flow                        Flow
     loading                     importing a loaded flow's routines, once it is trusted
@@ -21,7 +22,8 @@ from penstock.flow.flow import Flow
 from penstock.flow.loading import instantiate
 from penstock.flow.ports import Emits, Event, Slot
 from penstock.flow.problems import Problem, Severity
-from penstock.flow.routine import Routine, RunBinding, Shape, bind, set_state, shape_of
+from penstock.flow.routine import Routine, RunBinding, bind, set_state
+from penstock.flow.shape import Shape, shape_of
 from penstock.flow.spec import (
     REQUIRED,
     EventSpec,

@@ -14,7 +14,8 @@ from pydantic_core import PydanticSerializationError
 
 from penstock.errors import FlowFileError
 from penstock.flow.ports import Event, Slot
-from penstock.flow.routine import Routine, shape_of
+from penstock.flow.routine import Routine
+from penstock.flow.shape import shape_of
 from penstock.flow.spec import REQUIRED, EventSpec, FieldSpec, RoutineSpec, SlotSpec
 from penstock.flow.values import one_line
 

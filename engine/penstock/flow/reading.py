@@ -8,8 +8,8 @@ import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final
 
+from penstock.flow.config_fields import allows_extra, read_field
 from penstock.flow.ports import DEFAULT_CAPACITY
 from penstock.flow.source import (
     ModuleSource,
@@ -19,9 +19,9 @@ from penstock.flow.source import (
     refuse_name,
     statements,
 )
-from penstock.flow.spec import REQUIRED, EventSpec, FieldSpec, SlotSpec
+from penstock.flow.spec import EventSpec, FieldSpec, SlotSpec
+from penstock.flow.syntax import assigned, dotted_name, literal, type_text
 
-_SIMPLE = ("bool", "int", "float", "str")
 _OURS = ("Routine", "Slot", "Event")
 _Key = tuple[str, str]
 
@@ -152,9 +152,8 @@ class Reader:
             name = dotted_name(base)
             parent = self.resolve(found.module, name)
             if isinstance(parent, Found) and parent.key == found.key:
-                parent = self._resolve_imported(
-                    found.module, name
-                )  # class A(A), the other imported
+                # class A(A): the other one was imported under its name
+                parent = self._resolve_imported(found.module, name)
             yield parent
 
     def _read_class(self, found: Found, reading: ClassReading) -> None:
@@ -181,7 +180,7 @@ class Reader:
             reading.has_logic |= statement.name == "logic"
             reading.ports.pop(statement.name, None)
             return
-        name, value = _assigned(statement)
+        name, value = assigned(statement)
         if name is None or value is None:
             return
         reading.has_logic |= name == "logic"
@@ -207,14 +206,14 @@ class Reader:
             return None
         given = {word.arg: word.value for word in value.keywords if word.arg}
         type_node = value.args[0] if value.args else given.get("type")
-        type_text = _type_text(type_node)
-        doc = _literal(given.get("doc"), "")
+        type_ = type_text(type_node)
+        doc = literal(given.get("doc"), "")
         doc = doc if isinstance(doc, str) else ""
         if kind.name == "Event":
-            return EventSpec(name, type_text, doc, self._ancestors(module, type_node))
-        capacity = _literal(value.args[1] if len(value.args) > 1 else given.get("capacity"), None)
+            return EventSpec(name, type_, doc, self._ancestors(module, type_node))
+        capacity = literal(value.args[1] if len(value.args) > 1 else given.get("capacity"), None)
         known = isinstance(capacity, int) and not isinstance(capacity, bool) and capacity > 0
-        return SlotSpec(name, type_text, capacity if known else DEFAULT_CAPACITY, doc)
+        return SlotSpec(name, type_, capacity if known else DEFAULT_CAPACITY, doc)
 
     def _ancestors(self, module: ModuleSource, node: ast.expr | None) -> tuple[str, ...]:
         """The names of the classes an event's type derives from, as far as they can be followed."""
@@ -249,152 +248,8 @@ class Reader:
                 reading.open_config = True
         for statement in statements(found.node.body):
             if isinstance(statement, ast.AnnAssign) and isinstance(statement.target, ast.Name):
-                spec = _field(statement.target.id, statement.annotation, statement.value)
+                spec = read_field(statement.target.id, statement.annotation, statement.value)
                 if spec is not None:
                     reading.fields[statement.target.id] = spec
-            elif _assigned(statement)[0] == "model_config":
-                reading.open_config |= _allows_extra(_assigned(statement)[1])
-
-
-def dotted_name(node: ast.expr) -> str:
-    """``a.b.C`` as text, arguments in brackets left out; "" for any other expression."""
-    if isinstance(node, ast.Subscript):
-        return dotted_name(node.value)
-    if isinstance(node, ast.Name):
-        return node.id
-    if isinstance(node, ast.Attribute):
-        before = dotted_name(node.value)
-        return f"{before}.{node.attr}" if before else ""
-    return ""
-
-
-def _assigned(statement: ast.stmt) -> tuple[str | None, ast.expr | None]:
-    """Name and value of a plain assignment to one name."""
-    if isinstance(statement, ast.Assign) and len(statement.targets) == 1:
-        target, value = statement.targets[0], statement.value
-    elif isinstance(statement, ast.AnnAssign) and statement.value is not None:
-        target, value = statement.target, statement.value
-    else:
-        return None, None
-    return (target.id, value) if isinstance(target, ast.Name) else (None, None)
-
-
-def _type_text(node: ast.expr | None) -> str:
-    if node is None:
-        return "object"
-    if isinstance(node, ast.Constant) and isinstance(node.value, str):
-        return node.value
-    return ast.unparse(node)
-
-
-_NO_LITERAL: Final = object()
-
-
-def _literal(node: ast.expr | None, default: Any) -> Any:
-    """The value of a literal; `default` when there is none or it is computed."""
-    if node is None:
-        return default
-    try:
-        return ast.literal_eval(node)
-    except (ValueError, TypeError, SyntaxError, MemoryError, RecursionError):
-        return default
-
-
-def _field(name: str, annotation: ast.expr, value: ast.expr | None) -> FieldSpec | None:
-    if name.startswith("_") or dotted_name(annotation).rpartition(".")[2] == "ClassVar":
-        return None
-    annotation, extras = _without_annotated(annotation)
-    settings: dict[str, ast.expr] = {}
-    for call in (*extras, value):
-        settings |= _field_settings(call)
-    if value is not None and not _is_field_call(value):
-        settings["default"] = value
-    text = _type_text(annotation)
-    kind, choices = _kind(annotation, text)
-    default, computed = _default(settings)
-    if default is not REQUIRED and not _is_json(default):
-        default, computed = None, True
-    described = _literal(settings.get("description"), "")
-    alias = _literal(settings.get("alias"), name)
-    return FieldSpec(
-        name=alias if isinstance(alias, str) else name,
-        type="json" if computed else kind,
-        default=default,
-        choices=choices,
-        annotation=text,
-        doc=described if isinstance(described, str) else "",
-        constraints=_constraints(settings),
-        computed=computed,
-    )
-
-
-def _without_annotated(annotation: ast.expr) -> tuple[ast.expr, list[ast.expr]]:
-    if not isinstance(annotation, ast.Subscript) or not isinstance(annotation.slice, ast.Tuple):
-        return annotation, []
-    if dotted_name(annotation.value).rpartition(".")[2] != "Annotated":
-        return annotation, []
-    return annotation.slice.elts[0], annotation.slice.elts[1:]
-
-
-def _is_field_call(node: ast.expr | None) -> bool:
-    return isinstance(node, ast.Call) and dotted_name(node.func).rpartition(".")[2] == "Field"
-
-
-def _field_settings(node: ast.expr | None) -> dict[str, ast.expr]:
-    if not isinstance(node, ast.Call) or not _is_field_call(node):
-        return {}
-    settings = {word.arg: word.value for word in node.keywords if word.arg}
-    if node.args:
-        settings["default"] = node.args[0]
-    return settings
-
-
-def _kind(annotation: ast.expr, text: str) -> tuple[str, tuple[Any, ...]]:
-    if text in _SIMPLE:
-        return text, ()
-    if dotted_name(annotation).rpartition(".")[2] == "Literal" and isinstance(
-        annotation, ast.Subscript
-    ):
-        choices = _literal(annotation.slice, _NO_LITERAL)
-        if choices is not _NO_LITERAL:
-            return "Literal", choices if isinstance(annotation.slice, ast.Tuple) else (choices,)
-    return "json", ()
-
-
-def _default(settings: dict[str, ast.expr]) -> tuple[Any, bool]:
-    """The default and whether it is computed, so that nobody knows it before importing."""
-    node = settings.get("default")
-    if node is None:
-        return (None, True) if "default_factory" in settings else (REQUIRED, False)
-    if isinstance(node, ast.Constant) and node.value is ...:
-        return REQUIRED, False
-    value = _literal(node, _NO_LITERAL)
-    return (None, True) if value is _NO_LITERAL else (value, False)
-
-
-def _is_json(value: Any) -> bool:
-    if isinstance(value, dict):
-        return all(isinstance(key, str) and _is_json(item) for key, item in value.items())
-    if isinstance(value, list):
-        return all(map(_is_json, value))
-    return value is None or isinstance(value, str | int | float | bool)
-
-
-_CONSTRAINTS = (
-    *("ge", "gt", "le", "lt", "multiple_of"),
-    *("min_length", "max_length", "pattern"),
-)
-
-
-def _constraints(settings: dict[str, ast.expr]) -> dict[str, Any]:
-    found = {name: _literal(settings.get(name), _NO_LITERAL) for name in _CONSTRAINTS}
-    return {name: value for name, value in found.items() if value is not _NO_LITERAL}
-
-
-def _allows_extra(node: ast.expr | None) -> bool:
-    """Whether ``model_config`` lets fields through that aren't declared, or can't be read."""
-    if isinstance(node, ast.Call):
-        values = {word.arg: word.value for word in node.keywords}
-        return bool(_literal(values.get("extra"), "forbid") != "forbid")
-    settings = _literal(node, None)
-    return not isinstance(settings, dict) or settings.get("extra", "forbid") != "forbid"
+            elif assigned(statement)[0] == "model_config":
+                reading.open_config |= allows_extra(assigned(statement)[1])

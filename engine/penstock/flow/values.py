@@ -98,7 +98,7 @@ def _adapter(type_: Any) -> TypeAdapter[Any] | None:
             adapter = TypeAdapter(type_, config=config)
         except (PydanticUserError, NameError):
             continue
-        return adapter if adapter.pydantic_complete else None
+        return adapter if getattr(adapter, "pydantic_complete", True) else None
     return None
 
 

@@ -470,6 +470,17 @@ def test_a_new_file_has_the_mode_other_programs_would_give_it(tmp_path: Path) ->
     assert (tmp_path / "new.flow.json").stat().st_mode == other.stat().st_mode
 
 
+def test_whoever_reads_during_a_save_sees_the_old_file(words: Path) -> None:
+    before = words.read_text(encoding="utf-8")
+    flow = Flow.load(words)
+    flow.name = "changed"
+    with words.open(encoding="utf-8") as reader:
+        flow.save(words)
+
+        assert reader.read() == before
+    assert Flow.load(words).name == "changed"
+
+
 def test_saving_leaves_nothing_beside_the_file(words: Path) -> None:
     before = sorted(words.parent.iterdir())
     Flow.load(words).save(words)

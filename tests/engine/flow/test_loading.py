@@ -175,17 +175,29 @@ def test_two_modules_of_one_name_are_refused_naming_both(tmp_path: Path) -> None
     assert str(tmp_path / "two") not in sys.path
 
 
-def test_a_helper_of_another_flow_is_refused_as_well(tmp_path: Path) -> None:
-    text = "import load_helper\n" + MODULE
-    one = flow_file(tmp_path / "one", {"load_m.py": text, "load_helper.py": ""})
+@pytest.mark.parametrize(
+    ("statement", "helper"),
+    [
+        ("import load_helper", "load_helper.py"),
+        ("import load_helper as short", "load_helper.py"),
+        ("from load_helper import *", "load_helper.py"),
+        ("from load_pack import inner", "load_pack/inner.py"),
+        ("from load_pack.inner import x", "load_pack/inner.py"),
+    ],
+)
+def test_a_helper_of_another_flow_is_refused_as_well(
+    tmp_path: Path, statement: str, helper: str
+) -> None:
+    text = f"{statement}\n" + MODULE
+    one = flow_file(tmp_path / "one", {"load_m.py": text, helper: "x = 1"})
     two = flow_file(
         tmp_path / "two",
-        {"load_m2.py": text, "load_helper.py": ""},
+        {"load_m2.py": text, helper: "x = 2"},
         routines={"a": {"type": "load_m2:A"}},
     )
     instantiate(Flow.load(one))
 
-    with pytest.raises(FlowFileError, match=r"module load_helper is .*two.* but .*one"):
+    with pytest.raises(FlowFileError, match=rf"is .*two/{helper} here, but .*one/{helper} is"):
         instantiate(Flow.load(two))
 
 
