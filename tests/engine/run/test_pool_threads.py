@@ -1,0 +1,117 @@
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from time import monotonic
+
+import pytest
+
+from penstock.run.pool import Worker, WorkerPool
+
+DEADLINE = 20.0
+
+
+def _stick(inside: threading.Event, stuck: threading.Event) -> None:
+    inside.set()
+    stuck.wait(DEADLINE)
+
+
+class Task:
+    """A piece of work that calls a function."""
+
+    job_id = "j"
+    routine = "r"
+
+    def __init__(self, act: Callable[[], object]) -> None:
+        self.since = monotonic()
+        self._act = act
+
+    def run(self, worker: Worker) -> None:
+        self._act()
+
+
+@pytest.fixture
+def pool() -> Iterator[WorkerPool]:
+    made = WorkerPool(3)
+    yield made
+    assert made.shutdown(monotonic() + DEADLINE) == []
+
+
+@pytest.mark.parametrize("workers", [0, -1])
+def test_a_pool_has_at_least_one_worker(workers: int) -> None:
+    with pytest.raises(ValueError, match="at least 1"):
+        WorkerPool(workers)
+
+
+def test_workers_are_named_daemon_threads(pool: WorkerPool) -> None:
+    assert [info.name for info in pool.infos()] == [f"penstock-worker-{n}" for n in (1, 2, 3)]
+    threads = [t for t in threading.enumerate() if t.name.startswith("penstock-worker")]
+    assert all(thread.daemon for thread in threads)
+
+
+def test_as_many_run_at_once_as_there_are_workers(pool: WorkerPool) -> None:
+    together = threading.Barrier(4)
+    pool.submit_many([Task(lambda: together.wait(DEADLINE)) for _ in range(3)])
+
+    together.wait(DEADLINE)
+
+
+def test_no_work_is_lost_however_it_is_submitted(pool: WorkerPool) -> None:
+    done: list[int] = []
+    enough = threading.Event()
+
+    def act(n: int) -> None:
+        done.append(n)
+        if n < 900:
+            pool.submit_many([Task(lambda: act(n + 300))])
+        if len(done) == 1200:
+            enough.set()
+
+    def submit(first: int) -> None:
+        for n in range(first, 300, 10):
+            pool.submit_many([Task(lambda n=n: act(n))])  # type: ignore[misc]
+
+    threads = [threading.Thread(target=submit, args=(first,)) for first in range(10)]
+    for thread in threads:
+        thread.start()
+    assert enough.wait(DEADLINE), len(done)
+    for thread in threads:
+        thread.join()
+
+    assert sorted(done) == list(range(1200))
+
+
+def test_a_worker_that_leaves_is_replaced_and_may_come_back() -> None:
+    pool = WorkerPool(1)
+    stuck, inside = threading.Event(), threading.Event()
+    task = Task(lambda: _stick(inside, stuck))
+    pool.submit_many([task])
+    assert inside.wait(DEADLINE)
+    worker = next(w for w in threading.enumerate() if isinstance(w, Worker))
+
+    assert pool.leave(worker, task)
+    assert not pool.leave(worker, task)
+    assert pool.spare == 1
+    ran = threading.Event()
+    pool.submit_many([Task(ran.set)])
+    assert ran.wait(DEADLINE)
+    stuck.set()
+    worker.join(DEADLINE)
+
+    assert not worker.is_alive(), "the count is full: it ends"
+    assert pool.spare == 0
+    assert len(pool.infos()) == 1
+    assert pool.shutdown(monotonic() + DEADLINE) == []
+
+
+def test_shutdown_names_those_that_do_not_end() -> None:
+    pool = WorkerPool(2)
+    stuck, inside = threading.Event(), threading.Event()
+    pool.submit_many([Task(lambda: _stick(inside, stuck))])
+    assert inside.wait(DEADLINE)
+
+    left = pool.shutdown(monotonic() + 0.1)
+
+    assert len(left) == 1
+    stuck.set()
+    assert pool.shutdown(monotonic() + DEADLINE) == []
