@@ -1,4 +1,4 @@
-"""Guard for tests of the window: no widget outlives its test."""
+"""Guards for tests of the window: no widget outlives its test, no thread collects one."""
 
 from __future__ import annotations
 
@@ -8,6 +8,18 @@ from collections.abc import Iterator
 import pytest
 from PySide6.QtCore import QEvent
 from PySide6.QtWidgets import QApplication, QWidget
+
+
+@pytest.fixture(autouse=True)
+def garbage_is_collected_here() -> Iterator[None]:
+    """Let no engine thread destroy a QObject: Qt then crashes, or never leaves its event loop.
+
+    Automatic collection runs on whichever thread allocates, so it is off while a test runs.
+    """
+    gc.disable()
+    yield
+    gc.collect(1)
+    gc.enable()
 
 
 @pytest.fixture(autouse=True)
