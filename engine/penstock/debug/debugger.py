@@ -130,6 +130,7 @@ class _Listener(Instrument):
     def on_job_ended(self, event: JobEnded) -> None:
         with self._changed:
             self._held.pop(event.job_id, None)
+            self._let_go.pop(event.job_id, None)
             self._changed.notify_all()
 
     def held(self, job_id: str | None) -> list[Held]:

@@ -32,6 +32,7 @@ from penstock.observe import JobProgress
 from penstock.run import JobExecutor, Runtime
 
 Command = Callable[[], None]
+_LAST_SECONDS = 1.0
 
 
 class EngineClient:
@@ -158,8 +159,8 @@ class EngineClient:
         while (command := self._commands.get()) is not None:
             command()
         if self._runtime is not None:
-            # A start may have been in the queue before the end: nothing of it may stay.
-            self._runtime.jobs.close()
+            # A start may have been under way when `close` looked: nothing of it may stay.
+            self._runtime.shutdown(timeout=_LAST_SECONDS)
 
     def _start(
         self, job_id: str, flow_json: str, folder: str | None, params: dict[str, Any]

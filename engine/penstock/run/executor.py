@@ -27,7 +27,7 @@ from penstock.run.instructions import Instructions, Wants
 from penstock.run.messages import Message, Posted, Start
 from penstock.run.pool import Worker, WorkerPool
 from penstock.run.routing import Plan
-from penstock.run.slices import RoutineRun, SlotQueue, Suspended, close_body, local
+from penstock.run.slices import KEPT_VALUES, RoutineRun, SlotQueue, Suspended, close_body, local
 from penstock.run.state import JobSnapshot, JobState, JobStatus
 
 _BATCH = 256
@@ -321,13 +321,15 @@ class JobExecutor:
     def values(
         self, routine: str
     ) -> tuple[Mapping[str, tuple[Any, ...]], Mapping[str, tuple[Any, ...]]]:
-        """Last values (number, time, summary) per slot and per event of one routine."""
-        with self._lock:
-            run = self._core.by_id.get(routine)
-            if run is None:
-                return {}, {}
-            events = {emitter.name: tuple(emitter.values) for emitter in run.emitters}
-            return {slot.name: self._arrived(slot) for slot in run.slots}, events
+        """Last values (number, time, summary) per slot and per event of one routine.
+
+        Takes no lock: copying a deque is one step of the interpreter, and a window asks often.
+        """
+        run = self._core.by_id.get(routine)
+        if run is None:
+            return {}, {}
+        events = {emitter.name: tuple(emitter.values) for emitter in run.emitters}
+        return {slot.name: self._arrived(slot) for slot in run.slots}, events
 
     def _arrived(self, slot: SlotQueue) -> tuple[Any, ...]:
         """The last values that reached a slot, over all its connections and posts."""
@@ -335,8 +337,8 @@ class JobExecutor:
         for run in self._core.runs:
             for emitter in run.emitters:
                 if slot in emitter.targets:
-                    found.extend(emitter.values)
-        return tuple(sorted(found, key=lambda sample: sample[0])[-5:])
+                    found.extend(tuple(emitter.values))
+        return tuple(sorted(found, key=lambda sample: sample[0])[-KEPT_VALUES:])
 
     def ready(self) -> tuple[Any, ...]:
         """Activations that could start, oldest first."""
