@@ -56,6 +56,7 @@ def test_a_screenshot_alone_quits_by_itself(tmp_path: Path) -> None:
         (["--quit-after", "nan"], "'nan' is no number of seconds"),
         (["--screenshot", "/"], "a folder"),
         (["--screenshot", "/no/such/a.png"], "doesn't exist"),
+        (["--screenshot", "a.exe"], r"\.png"),
         (["--wrong"], "--wrong"),
         (["a", "b"], "b"),
     ],

@@ -12,6 +12,7 @@ from penstock_gui.assets import example, examples
 
 EXAMPLE = "example:"
 SCREENSHOT_AFTER = 2.0
+PICTURES = (".png", ".jpg", ".jpeg", ".bmp")
 
 
 class BadOption(Exception):
@@ -95,6 +96,8 @@ def _writable(path: Path) -> Path:
     """A path a picture can be saved to, as far as one can tell before."""
     if path.is_dir():
         raise BadOption(f"--screenshot {path}: that is a folder, a file was expected")
+    if path.suffix.lower() not in PICTURES:
+        raise BadOption(f"--screenshot {path}: a name ending in {', '.join(PICTURES)} was expected")
     if not path.absolute().parent.is_dir():
         raise BadOption(f"--screenshot {path}: the folder {path.parent} doesn't exist")
     return path

@@ -164,7 +164,7 @@ class Program:
     def _finish(self) -> None:
         """The time given is over: take the picture, if one is asked for, and quit."""
         path = self._options.screenshot
-        if path is not None and not self._window.grab().save(str(path), _format(path)):
+        if path is not None and not self._window.grab().save(str(path)):
             print(f"penstock open: {path}: the picture can't be written", file=sys.stderr)
             self._code = 1
         self._leave()
@@ -216,8 +216,3 @@ def _delete_now() -> None:
     """Deliver the deletions while everything they may need is still there."""
     no_one: QObject | None = None
     QCoreApplication.sendPostedEvents(no_one, QEvent.Type.DeferredDelete.value)
-
-
-def _format(path: Path) -> str:
-    """The picture's format by the file's ending, PNG when that says none."""
-    return path.suffix.removeprefix(".").upper() if path.suffix else "PNG"

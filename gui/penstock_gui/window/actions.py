@@ -272,6 +272,7 @@ class Actions(QObject):
         action.setIconText(f" {spec.text}")
         action.setShortcuts([QKeySequence(key) for key in spec.keys])
         action.setCheckable(spec.checkable)
+        action.setIconVisibleInMenu(not spec.checkable)  # a tick stands in its place
         action.setAutoRepeat(spec.id.startswith("view.zoom"))
         action.setMenuRole(QAction.MenuRole.NoRole)
         if spec.canvas:

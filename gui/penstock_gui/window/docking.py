@@ -5,7 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from PySide6.QtCore import QByteArray, QSize, Qt
-from PySide6.QtWidgets import QDockWidget, QMainWindow, QTabWidget, QToolBar, QToolButton, QWidget
+from PySide6.QtWidgets import (
+    QDockWidget,
+    QMainWindow,
+    QTabWidget,
+    QToolBar,
+    QToolButton,
+    QVBoxLayout,
+    QWidget,
+)
 
 from penstock_gui.theme import Theme
 from penstock_gui.widgets import DockHeader
@@ -56,6 +64,7 @@ class ToolDock(QDockWidget):
             summary.connect(self.header.set_count)
         action = self.toggleViewAction()
         action.setToolTip(f"Show or hide {spec.title}")
+        action.setIconVisibleInMenu(False)  # a tick stands in its place
 
 
 class Docking:
@@ -124,13 +133,20 @@ class Docking:
         stripe.setMovable(False)
         stripe.setFloatable(False)
         stripe.setContextMenuPolicy(Qt.ContextMenuPolicy.PreventContextMenu)
-        stripe.setFixedWidth(self._theme.px("size.stripe"))
+        wide, button_size = self._theme.px("size.stripe"), self._theme.px("size.button")
+        stripe.setFixedWidth(wide)
+        column = QWidget()
+        box = QVBoxLayout(column)
+        edge = (wide - button_size) // 2
+        box.setContentsMargins(edge, edge, edge, edge)
+        box.setSpacing(4)
         for dock in self.docks:
             button = QToolButton()
             button.setDefaultAction(dock.toggleViewAction())
             button.setIconSize(QSize(16, 16))
             button.setFocusPolicy(Qt.FocusPolicy.TabFocus)
-            stripe.addWidget(button)
+            box.addWidget(button)
+        stripe.addWidget(column)
         return stripe
 
     def _tint(self) -> None:

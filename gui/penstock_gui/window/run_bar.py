@@ -35,6 +35,7 @@ class RunBar(QToolBar):
         self.setFixedHeight(theme.px("size.runbar"))
         self._session = session
         self._theme = theme
+        self._add_gap(6)
         self._flow = self._add_menu_button(flow_menu, "The flow under edit; open another one")
         self.addSeparator()
         self._run = self._add_button(actions["run.run"], words=True)
@@ -47,6 +48,8 @@ class RunBar(QToolBar):
         self.addWidget(self._chip)
         self._add_gap(8)
         self._look = self._add_menu_button(theme_menu, "Theme: light, dark or as the system")
+        self._add_gap(6)
+        self._look.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonIconOnly)
         for signal in (session.mode_changed, session.bridge.ticked, session.job_selected):
             signal.connect(self.refresh)
         session.document.name_changed.connect(self.refresh)

@@ -28,8 +28,10 @@ class StartHint(EmptyState):
         self._session = session
         self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground, False)
         self.setObjectName("hint")
-        box = QVBoxLayout(over.viewport())
-        box.addWidget(self, 0, Qt.AlignmentFlag.AlignCenter)
+        self._box = QVBoxLayout(over.viewport())
+        self._box.addWidget(self, 0, Qt.AlignmentFlag.AlignCenter)
+        for bar in (over.horizontalScrollBar(), over.verticalScrollBar()):
+            bar.valueChanged.connect(self._recentre)
         document = session.document
         for signal in (document.reset, document.routine_added, document.routine_removed):
             signal.connect(self.refresh)
@@ -38,3 +40,8 @@ class StartHint(EmptyState):
     def refresh(self) -> None:
         """Show while the flow has no routine."""
         self.setVisible(not self._session.document.ids())
+
+    def _recentre(self) -> None:
+        """Scrolling a viewport moves its children along."""
+        self._box.invalidate()
+        self._box.activate()
