@@ -141,7 +141,8 @@ class JobCore:
             if run.plan.is_source:
                 run.ready.append((self._next_number(), None))
         if self.hold is not None:
-            self._move(JobStatus.PAUSED)
+            if self.status is JobStatus.RUNNING:  # else a breakpoint was hit by a parameter
+                self._move(JobStatus.PAUSED)
             self._told_next = _UNTOLD
         for run in self.runs:
             self._pump(run)
@@ -424,9 +425,12 @@ class JobCore:
         self._pump(run)
 
     def _issue_for_grant(self, run: RoutineRun) -> None:
-        """As many tokens out as may run and have something to run."""
-        wanted = min(run.limit, len(run.grant) + len(run.continued)) - len(run.tokens)
-        for _ in range(wanted):
+        """A token for each granted entry, as far as more may run at once.
+
+        Those out already aren't counted as takers: each may be in a body for long.
+        """
+        granted = len(run.grant) + len(run.continued)
+        for _ in range(min(run.limit - len(run.tokens), granted)):
             self._issue(run, SLICE)
 
     def _issue(self, run: RoutineRun, limit: int) -> Token:
