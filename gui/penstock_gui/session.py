@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -20,7 +21,7 @@ from penstock.host import (
     StartRefused,
     ThreadTable,
 )
-from penstock.ids import PortRef
+from penstock.ids import ID_PATTERN, PortRef
 from penstock.observe import JobView
 from penstock_gui.bridge import Drained, EngineBridge
 from penstock_gui.document import (
@@ -72,6 +73,9 @@ class Selection:
 
 NOTHING = Selection()
 _ROOM = (240.0, 140.0)
+_CONFIG_FIELD = re.compile(
+    rf"routines\.(?P<routine>{ID_PATTERN.pattern})\.config\.(?P<field>\w+)(?P<why>.*)"
+)
 
 
 class Session(QObject):
@@ -88,6 +92,7 @@ class Session(QObject):
         trust_needed(Path): a run waits for consent to run code in that folder
         notice(text): something the person asked for can't be done, in one line
         centre_requested(routine id): please bring it into view
+        refused_fields_changed(): `refused_fields` is another
     """
 
     job_selected = Signal(object)
@@ -97,6 +102,7 @@ class Session(QObject):
     trust_needed = Signal(object)
     notice = Signal(str)
     centre_requested = Signal(str)
+    refused_fields_changed = Signal()
 
     def __init__(
         self,
@@ -121,6 +127,7 @@ class Session(QObject):
         self._consented: set[Path] = set()
         self._started: dict[str, str] = {}
         self._edited: str | None = None
+        self._refused_fields: dict[tuple[str, str], str] = {}
         self._breakpoints: dict[str, BreakpointSpec] = {}
         self._unbound: dict[str, BreakpointSpec] = {}
         self._last_breakpoint = 0
@@ -136,7 +143,7 @@ class Session(QObject):
         document.routine_renamed.connect(self._on_routine_renamed)
         document.disconnected.connect(self._on_disconnected)
         document.problems_changed.connect(self._forget_edited)
-        self.undo.indexChanged.connect(self._forget_edited)
+        self.undo.indexChanged.connect(self._on_edited)
         for signal in (bridge.job_started, bridge.job_held, bridge.job_resumed, bridge.job_ended):
             signal.connect(self._on_job_event)
         bridge.job_changed.connect(self._on_job_event)
@@ -188,6 +195,14 @@ class Session(QObject):
         if self._edited is None:
             self._edited = _what_runs(self.document.flow.to_json())
         return _what_runs(started) != self._edited
+
+    @property
+    def refused_fields(self) -> Mapping[tuple[str, str], str]:
+        """What the last start said is wrong with (routine, config field), until the next edit.
+
+        The routine's own Config speaks here, which only the import of its module brings.
+        """
+        return self._refused_fields
 
     # Running.
 
@@ -416,6 +431,9 @@ class Session(QObject):
 
     def _on_refused(self, refused: StartRefused | CommandRefused) -> None:
         self.notice.emit(refused.text)
+        if isinstance(refused, StartRefused) and (named := _CONFIG_FIELD.search(refused.text)):
+            self._refused_fields = {(named["routine"], named["field"]): named["why"].lstrip(".: ")}
+            self.refused_fields_changed.emit()
         if isinstance(refused, StartRefused) and refused.job_id == self._job_id:
             self.show_job(self._former_job)
 
@@ -433,6 +451,12 @@ class Session(QObject):
             return "idle"
         by_status = {"PAUSING": "pausing", "PAUSED": "held", "PENDING": "starting"}
         return by_status.get(view.status, "running")
+
+    def _on_edited(self) -> None:
+        self._forget_edited()
+        if self._refused_fields:
+            self._refused_fields = {}
+            self.refused_fields_changed.emit()
 
     def _forget_edited(self) -> None:
         self._edited = None

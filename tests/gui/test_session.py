@@ -13,6 +13,7 @@ from helpers.scripted import ScriptedClient, routine_count
 from penstock.flow import Connection, describe
 from penstock.host import BreakpointSpec, CommandRefused, EngineClient, StartRefused
 from penstock.ids import PortRef
+from penstock.observe import JobHeld
 from penstock_gui.bridge import EngineBridge
 from penstock_gui.document import FlowDocument
 from penstock_gui.session import NOTHING, Selection, Session
@@ -472,18 +473,16 @@ def test_a_breakpoint_holds_steps_and_lets_go(qtbot: QtBot, real: Session) -> No
     place, words = view.held.place, [m.value.text for m in view.held.messages]
 
     first = view.held.held_id
+    story = heard(real.bridge.told)
     real.step()
-    qtbot.waitUntil(
-        lambda: view.held is not None and view.held.held_id != first and real.mode == "held",
-        timeout=10_000,
-    )
-    why = view.held.why if view.held is not None else ""
+    qtbot.waitUntil(lambda: any(isinstance(e, JobHeld) for (e,) in story), timeout=10_000)
+    (again,) = [event for (event,) in story if isinstance(event, JobHeld)]
     real.toggle_breakpoint("count")
     with qtbot.waitSignal(real.bridge.job_ended, timeout=10_000):
         real.run()
 
     assert (place, words) == ("count", ["'a'"])
-    assert why == "step"
+    assert (again.why, again.held_id != first) == ("step", True)
     assert view.status == "COMPLETED"
 
 

@@ -213,10 +213,11 @@ class FlowDocument(QObject):
     def read_again(self) -> None:
         """Read the routines' sources anew, because a file or the flow's place has changed."""
         self._readings += 1
-        if self._flow.refresh():
+        changed = self._flow.refresh()
+        self._touch()
+        if changed:
             self.reset.emit()
         self.sources_changed.emit()
-        self._touch()
 
     # Mutators, for undo commands.
 
@@ -235,8 +236,10 @@ class FlowDocument(QObject):
         if memento.readings != self._readings:
             now.refresh()
         self._flow = now
+        self._touch()
+        were, are = set(before.connections), set(now.connections)
         for connection in before.connections:
-            if connection not in now.connections:
+            if connection not in are:
                 self.disconnected.emit(connection)
         for routine_id in before.routines:
             if routine_id not in now.routines:
@@ -251,15 +254,14 @@ class FlowDocument(QObject):
             if _looks(before, routine_id) != _looks(now, routine_id):
                 self.routine_changed.emit(routine_id)
         for connection in now.connections:
-            if connection not in before.connections:
+            if connection not in were:
                 self.connected.emit(connection)
-        self._touch()
 
     def add_routine(self, routine_id: str, spec: RoutineSpec, position: Point | None) -> None:
         self._flow.add(routine_id, spec, position=position)
         self._give_color(routine_id)
-        self.routine_added.emit(routine_id)
         self._touch()
+        self.routine_added.emit(routine_id)
 
     def remove_routine(self, routine_id: str) -> None:
         """Remove a routine and, before it, its connections."""
@@ -267,24 +269,24 @@ class FlowDocument(QObject):
             if connection in self._flow.connections:
                 self.disconnect_ports(connection)
         self._flow.remove(routine_id)
-        self.routine_removed.emit(routine_id)
         self._touch()
+        self.routine_removed.emit(routine_id)
 
     def rename_routine(self, old: str, new: str) -> None:
         self._flow.rename(old, new)
         self._colors[new] = self._colors.pop(old)
-        self.routine_renamed.emit(old, new)
         self._touch()
+        self.routine_renamed.emit(old, new)
 
     def connect_ports(self, connection: Connection) -> None:
         self._flow.connect(str(connection.source), str(connection.target))
-        self.connected.emit(connection)
         self._touch()
+        self.connected.emit(connection)
 
     def disconnect_ports(self, connection: Connection) -> None:
         self._flow.disconnect(str(connection.source), str(connection.target))
-        self.disconnected.emit(connection)
         self._touch()
+        self.disconnected.emit(connection)
 
     def move(self, routine_id: str, position: Point | None) -> None:
         """Put a routine somewhere; None gives it back to the automatic layout."""
@@ -309,19 +311,19 @@ class FlowDocument(QObject):
         else:
             config[field] = value
         self._flow.configure(routine_id, config)
-        self.routine_changed.emit(routine_id)
         self._touch()
+        self.routine_changed.emit(routine_id)
 
     # Helpers.
 
     def _replace(self, flow: Flow, path: Path | None) -> None:
         self._flow, self._path = flow, path
         self._colors = {routine_id: number for number, routine_id in enumerate(flow.routines)}
+        self._touch()
         self.replaced.emit()
         self.path_changed.emit()
         self.name_changed.emit()
         self.reset.emit()
-        self._touch()
 
     def _folder_seen_from(self, new_home: Path, folder: str) -> str:
         """A folder entry for a file in another place; relative only to what lies below it."""

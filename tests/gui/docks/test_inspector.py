@@ -16,7 +16,7 @@ from pytestqt.qtbot import QtBot
 from helpers.flow_folder import FLOW, write_words
 from helpers.scripted import ScriptedClient, routine_count, slot_count, text_value
 from penstock.flow import REQUIRED, Connection, FieldSpec
-from penstock.host import RoutineValues, ValueSample
+from penstock.host import RoutineValues, StartRefused, ValueSample
 from penstock.observe import HeldMessage, ValueSummary
 from penstock_gui.bridge import EngineBridge
 from penstock_gui.docks.inspector import InspectorPanel, facts, fields
@@ -297,6 +297,33 @@ def test_a_value_out_of_its_limits_is_kept_and_both_places_say_the_same(
     (problem,) = [p for p in session.document.problems() if p.severity == "error"]
     assert error == problem.text == "expected at most 9"
     assert session.document.spec("lines").config["times"] == 12
+
+
+def test_what_the_import_finds_wrong_is_said_under_its_field_until_an_edit(
+    panel: InspectorPanel, session: Session, client: ScriptedClient
+) -> None:
+    session.select(["split"])
+    session.run()
+    text = "flow: routines.split.config.stop_words.0: expected a valid string, got 1"
+    client.tell(StartRefused("1", text))
+    session.bridge.tick()
+    boxes = routine_page(panel).form.boxes
+    said = boxes["stop_words"].error
+
+    type_in(line_of(panel, "ratio"), "0.75")
+
+    assert said == "0: expected a valid string, got 1"
+    assert boxes["stop_words"].error == ""
+
+
+def test_an_unknown_field_is_shown_with_the_problem(
+    panel: InspectorPanel, session: Session
+) -> None:
+    session.set_config("split", "bogus", 1)
+
+    session.select(["split"])
+
+    assert "no field 'bogus'" in routine_page(panel).form.boxes["bogus"].error
 
 
 def test_escape_gives_the_former_text_back(panel: InspectorPanel, session: Session) -> None:

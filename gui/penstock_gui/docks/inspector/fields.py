@@ -6,7 +6,7 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
-from penstock.flow import REQUIRED, FieldSpec, RoutineSpec, validate_field
+from penstock.flow import REQUIRED, FieldSpec, RoutineSpec
 from penstock_gui.document import UNSET
 
 MAX_EDITED = 10_000
@@ -65,15 +65,6 @@ def read(field: FieldSpec, text: str, before: Any) -> Reading:
     if field.type in ("int", "float"):
         return _read_number(field.type, text)
     return _read_json(text)
-
-
-def check(field: FieldSpec, value: Any) -> str | None:
-    """Why a value isn't right for its field, None when it may be."""
-    if value is UNSET:
-        return "required"
-    if value is None and field.default is None:
-        return None
-    return validate_field(field, value)
 
 
 def note(field: FieldSpec) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from PySide6.QtCore import QEvent, QObject, QSignalBlocker, Qt, Signal
@@ -85,9 +86,11 @@ class TextBox(FieldBox):
 
     Signals:
         entered(text): Enter was pressed or the field left, and the text is another.
+        taken_back(): Escape brought the stored text back.
     """
 
     entered = Signal(str)
+    taken_back = Signal()
 
     def __init__(self, theme: Theme, name: str, note: str, text: str, hint: str = "") -> None:
         self.line = QLineEdit()
@@ -110,6 +113,11 @@ class TextBox(FieldBox):
         if not self.line.isReadOnly() and text not in (self._shown, self._rejected):
             self.entered.emit(text)
 
+    @property
+    def is_rejected(self) -> bool:
+        """Whether the text stands as typed, with the reason why it isn't taken."""
+        return self._rejected is not None and self.line.text() == self._rejected
+
     def reject(self, error: str) -> None:
         """Keep the text as typed, and say what is wrong with it."""
         self._rejected = self.line.text()
@@ -129,6 +137,7 @@ class TextBox(FieldBox):
                 self._rejected = None
                 self.line.setText(self._shown)
                 self.show_error(None)
+                self.taken_back.emit()
                 return True
         return super().eventFilter(watched, event)
 
@@ -146,6 +155,7 @@ class ConfigForm(QWidget):
         super().__init__()
         self._theme = theme
         self._spec = spec
+        self._errors: dict[str, str] = {}
         self.boxes: dict[str, FieldBox] = {}
         self._resets: dict[str, QToolButton] = {}
         self._kinds: dict[str, str] = {}
@@ -181,9 +191,21 @@ class ConfigForm(QWidget):
                     editor.setChecked(bool(value))
                 elif isinstance(editor, QComboBox):
                     _show_choice(editor, field, value)
-            box.show_error(fields.check(field, value))
+            self._show_error(field.name)
             has_default = field.default is not REQUIRED
             self._resets[field.name].setVisible(has_default and field.name in spec.config)
+
+    def show_errors(self, errors: Mapping[str, str]) -> None:
+        """Say what is wrong with the stored values, by field."""
+        self._errors = dict(errors)
+        for name in self.boxes:
+            self._show_error(name)
+
+    def _show_error(self, name: str) -> None:
+        """What was typed and can't be read is the nearer trouble."""
+        box = self.boxes[name]
+        if not (isinstance(box, TextBox) and box.is_rejected):
+            box.show_error(self._errors.get(name))
 
     def _add(self, field: FieldSpec) -> None:
         value = fields.value_of(self._spec, field)
@@ -219,6 +241,7 @@ class ConfigForm(QWidget):
         text = fields.text_of(field, value)
         box = TextBox(self._theme, field.name, note, text, fields.placeholder(field))
         box.entered.connect(lambda typed, f=field, b=box: self._on_entered(f, b, typed))
+        box.taken_back.connect(lambda name=field.name: self._show_error(name))
         return box
 
     def _reset_button(self, field: FieldSpec, box: FieldBox) -> QToolButton:
@@ -229,6 +252,7 @@ class ConfigForm(QWidget):
         button.setToolTip(plain_tip(f"Back to the default {default or 'value'}"[:80]))
         button.setAccessibleName(f"Reset {field.name}")
         button.setFocusPolicy(Qt.FocusPolicy.TabFocus)
+        button.setStyleSheet("min-height: 12px; max-height: 12px;")  # no taller than the label
         button.clicked.connect(lambda _=False, name=field.name: self.changed.emit(name, UNSET))
         box.head.addWidget(button)
         return button

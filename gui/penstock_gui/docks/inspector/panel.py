@@ -60,6 +60,7 @@ class InspectorPanel(QWidget):
         session, document, bridge = self._session, self._session.document, self._session.bridge
         session.selection_changed.connect(self._on_selection_changed)
         session.job_selected.connect(self._on_job_selected)
+        session.refused_fields_changed.connect(self._on_refused_fields_changed)
         bridge.job_changed.connect(self._on_job_changed)
         bridge.job_held.connect(self._on_job_event)
         bridge.job_resumed.connect(self._on_job_event)
@@ -155,6 +156,13 @@ class InspectorPanel(QWidget):
         page = self.page
         if isinstance(page, RoutinePage) and page.routine_id == routine_id and not page.show_spec():
             self._rebuild()
+
+    def _on_refused_fields_changed(self) -> None:
+        if (
+            isinstance(self.page, RoutinePage)
+            and self.page.routine_id in self._session.document.ids()
+        ):
+            self.page.show_errors()
 
     def _on_connections_changed(self, connection: object) -> None:
         if isinstance(self.page, RoutinePage):

@@ -83,9 +83,23 @@ class RoutinePage(QWidget):
             return False
         self.spec = spec
         self.form.show_spec(spec)
+        self.show_errors()
         self.title.show_text(self._session.document.title(self.routine_id))
         self.title_box.show_text(self._session.document.flow.titles.get(self.routine_id, ""))
         return True
+
+    def show_errors(self) -> None:
+        """Say under each field what is wrong with it, in the words of the flow's problems."""
+        prefix = f"{self.routine_id}.config."
+        errors = {
+            problem.place.removeprefix(prefix): problem.text
+            for problem in self._session.document.problems()
+            if problem.place.startswith(prefix)
+        }
+        for (routine, field), why in self._session.refused_fields.items():
+            if routine == self.routine_id:
+                errors.setdefault(field, why)
+        self.form.show_errors(errors)
 
     def commit(self) -> None:
         """Hand in what was typed and not entered."""
@@ -171,6 +185,7 @@ class RoutinePage(QWidget):
         self.form.changed.connect(self._on_config_changed)
         section.body.addWidget(self.form)
         self.form.setVisible(bool(self.form.boxes))
+        self.show_errors()
         self.version = PlainLabel(theme, color="text.3", font="caption", wrap=True)
         section.body.addWidget(self.version)
         self._box.addWidget(section)
