@@ -60,8 +60,14 @@ class Desk:
 
     def refresh(self) -> None:
         """Take in what was told and bring the picture up to date."""
-        self.session.bridge.tick()
+        self.take_in()
         self.view.graph.live.refresh()
+
+    def take_in(self) -> None:
+        """Fold all that was told, however long it takes."""
+        self.session.bridge.tick()
+        while self.session.bridge.waiting:
+            self.session.bridge.tick()
 
     def pixel(self, at: QPointF) -> QPoint:
         return self.view.to_view(at)

@@ -39,6 +39,7 @@ def test_the_longer_of_two_names_gives_way_where_there_is_not_enough() -> None:
 
     assert made.width == WIDEST
     assert made.event_room >= measure("body", "row")
+    assert made.slot_room > made.event_room
     assert 0 < made.slot_room < measure("body", "an_extremely_long_slot_name")
 
 

@@ -80,7 +80,7 @@ def test_a_thousand_events_are_one_pass_and_one_change_per_node(
     for turn in range(1000):
         desk.client.tell_progress(job, {"split": routine_count("queued", activations=turn)})
         if turn % 100 == 99:
-            desk.session.bridge.tick()
+            desk.take_in()
     qtbot.waitUntil(lambda: not state.is_busy)
 
     assert state.passes == before + 1
