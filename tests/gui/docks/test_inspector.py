@@ -522,7 +522,7 @@ def test_a_held_message_is_shown_at_its_routine_and_goes_with_the_hold(
     session.bridge.tick()
 
     assert visible
-    assert texts == ["Held here: breakpoint, 4 more waiting", "line  #1,284", "'a b'"]
+    assert texts == ["Held here: breakpoint, 4 more ready in the job", "line  #1,284", "'a b'"]
     assert page.chip.text != "held"
     assert not page.held.isVisible()
 

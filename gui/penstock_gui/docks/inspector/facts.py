@@ -125,13 +125,13 @@ def value_tip(sample: ValueSample | None) -> str:
 
 
 def held_title(view: JobView) -> str:
-    """``Held before parse, by breakpoint, 4 more waiting``."""
+    """``Held here: breakpoint, 4 more ready in the job``."""
     held = view.held
     if held is None:
         return ""
     words = {"pause": "paused", "breakpoint": "breakpoint", "step": "after a step"}
     title = f"Held here: {words.get(held.why, held.why)}"
-    return f"{title}, {held.waiting:,} more waiting" if held.waiting else title
+    return f"{title}, {held.waiting:,} more ready in the job" if held.waiting else title
 
 
 def held_lines(held: JobHeld) -> tuple[HeldLine, ...]:

@@ -44,6 +44,12 @@ class ElidedLabel(PlainLabel):
             self.setToolTip(plain_tip(f"{tip}\n{text}" if tip else text))
             self._elide()
 
+    def set_mode(self, mode: Qt.TextElideMode) -> None:
+        """Cut elsewhere: a path in the middle, as its end tells it from others."""
+        if mode != self._mode:
+            self._mode = mode
+            self._elide()
+
     def _elide(self) -> None:
         shown = QFontMetrics(self.font()).elidedText(self._full, self._mode, self.width())
         if shown != self.text():
@@ -151,6 +157,13 @@ def _name_label(theme: Theme, name: str, color: str) -> ElidedLabel:
     return label
 
 
+def _show_value(label: ElidedLabel, text: str, color: str, tip: str) -> None:
+    is_text = text.startswith(("'", '"'))
+    label.set_mode(Qt.TextElideMode.ElideMiddle if is_text else Qt.TextElideMode.ElideRight)
+    label.show_text(text, tip)
+    label.set_color(color)
+
+
 class ValueRow(QWidget):
     """A name at the left, a value in the values' font at the right."""
 
@@ -168,8 +181,7 @@ class ValueRow(QWidget):
 
     def show_value(self, text: str, color: str, tip: str = "") -> None:
         """Show another value."""
-        self.value.show_text(text, tip)
-        self.value.set_color(color)
+        _show_value(self.value, text, color, tip)
 
 
 class SlotRow(QWidget):
@@ -201,8 +213,7 @@ class SlotRow(QWidget):
 
     def show_value(self, text: str, color: str, tip: str = "") -> None:
         """Show another last value."""
-        self.value.show_text(text, tip)
-        self.value.set_color(color)
+        _show_value(self.value, text, color, tip)
 
 
 class PortRow(QWidget):
@@ -243,7 +254,9 @@ class HeldCard(QFrame):
         self._box.addWidget(head)
         for place, text in lines:
             self._box.addWidget(PlainLabel(self._theme, place, color="text.2", font="caption"))
-            self._box.addWidget(ElidedLabel(self._theme, text, font="mono"))
+            value = ElidedLabel(self._theme, font="mono")
+            _show_value(value, text, "text", place)
+            self._box.addWidget(value)
 
     def _dress(self) -> None:
         ground, edge = self._theme.color("held.bg"), self._theme.color("held.edge")
