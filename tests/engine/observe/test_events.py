@@ -81,7 +81,7 @@ def test_an_event_survives_json(kind: type[EngineEvent], data: st.DataObject) ->
     [{}, {"event": "Nothing"}, {"event": "JobEnded"}, {"event": "JobEnded", "seq": "x"}],
 )
 def test_another_shape_is_refused(data: dict[str, Any]) -> None:
-    with pytest.raises(ValueError, match="."):
+    with pytest.raises(ValueError, match=r"no event|validation error"):
         from_json(data)
 
 

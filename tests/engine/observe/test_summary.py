@@ -27,9 +27,9 @@ class Mean:
     def _no(self, *_: Any) -> Any:
         raise SystemExit("user code ran")
 
-    __repr__ = __str__ = __len__ = __iter__ = __bool__ = __eq__ = __hash__ = _no  # type: ignore[assignment]
-    __format__ = __getattr__ = __dir__ = __bytes__ = __index__ = __contains__ = _no  # type: ignore[assignment]
-    __class__ = property(_no)  # type: ignore[assignment]
+    __repr__ = __str__ = __len__ = __iter__ = __bool__ = __eq__ = __hash__ = _no
+    __format__ = __getattr__ = __dir__ = __bytes__ = __index__ = __contains__ = _no
+    __class__ = property(_no)
 
 
 class MeanMeta(type):

@@ -496,6 +496,41 @@ def test_a_breakpoint_on_a_source_holds_before_it_starts() -> None:
     assert job.outputs["b.out"] == [1]
 
 
+@pytest.mark.parametrize("held_first", [False, True])
+def test_a_breakpoint_before_an_entry_routine_holds_before_it_takes_its_parameter(
+    held_first: bool,
+) -> None:
+    job = Driven(chain(pass_on(), pass_on()))
+    generation = 1 if held_first else None
+
+    job.feed(Start((("a.value", 1),), hold_generation=generation, stops={"a": (7,)}))
+
+    assert job.tokens == []
+    assert job.status == "PAUSED"
+    if held_first:
+        assert job.held.why == "pause"
+        job.feed(Resume(1))
+    assert (job.held.why, job.held.place, job.held.breakpoints) == ("breakpoint", "a", (7,))
+    job.feed(Resume(99_999))
+    job.work()
+    assert job.outputs["b.out"] == [1]
+
+
+def test_breakpoints_before_two_entry_routines_are_hit_one_after_the_other() -> None:
+    job = Driven(flow_of({"x": pass_on(), "y": pass_on(), "s": source([1])}))
+    job.start(stops={"x": (1,), "y": (2,), "s": (3,)}, x__value=1, y__value=2)
+    job.work()
+    places = []
+    while job.status == "PAUSED":
+        places.append(job.held.place)
+        assert len(places) < 10
+        job.feed(Resume(99_999))
+        job.work()
+
+    assert sorted(places) == ["s", "x", "y"]
+    assert job.outputs == {"x.out": [1], "y.out": [2], "s.out": [1]}
+
+
 def test_a_breakpoint_set_while_running_takes_back_what_has_not_begun() -> None:
     seen: list[Any] = []
     job = Driven(chain(burst(range(4)), sink(seen)))

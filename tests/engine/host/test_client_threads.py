@@ -1,0 +1,621 @@
+"""`EngineClient` over a real runtime: plain data in, plain data out."""
+
+from __future__ import annotations
+
+import json
+import sys
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from itertools import count, pairwise
+from pathlib import Path
+from time import monotonic
+from typing import Any
+
+import pytest
+
+from helpers.bodies import Gate
+from penstock import PenstockError
+from penstock.host import (
+    BreakpointSpec,
+    CommandRefused,
+    EngineClient,
+    StartRefused,
+    Told,
+    from_json,
+    to_json,
+)
+from penstock.observe import (
+    ActivationFailed,
+    EngineEvent,
+    JobEnded,
+    JobHeld,
+    JobProgress,
+    JobResumed,
+    JobStarted,
+    JobView,
+    StepIgnored,
+)
+
+DEADLINE = 10.0
+
+SOURCE = """
+from pydantic import BaseModel, Field
+from helpers.bodies import Gate
+from penstock import Event, Routine, Slot, Continue
+
+gate = Gate()
+
+class Numbers(Routine):
+    out = Event(int)
+    class Config(BaseModel):
+        many: int = Field(default=3, ge=0)
+    def logic(self):
+        for n in range(self.config.many):
+            self.out.emit(n)
+            yield
+
+class Pass(Routine):
+    value = Slot(int, capacity=2)
+    out = Event(int)
+    def logic(self, value):
+        self.out.emit(value)
+
+class Gated(Routine):
+    value = Slot(int)
+    out = Event(int)
+    def logic(self, value):
+        gate.wait_here()
+        self.out.emit(value)
+
+class Failing(Routine):
+    value = Slot(int)
+    on_error = Continue()
+    def logic(self, value):
+        raise ValueError(value)
+
+class Mean(Routine):
+    out = Event(object)
+    def logic(self):
+        self.out.emit(Nasty())
+
+class Nasty:
+    def __repr__(self):
+        raise SystemExit
+"""
+
+names = count(1)
+
+
+class Folder:
+    """A folder with one module of routines, and flows over it as a file's text."""
+
+    def __init__(self, path: Path, source: str = SOURCE, module: str | None = None) -> None:
+        path.mkdir(exist_ok=True)
+        self.path = path
+        self.module = module or f"flow_of_{next(names)}"
+        self.file = path / f"{self.module}.py"
+        self.file.write_text(source, encoding="utf-8")
+
+    def flow(self, routines: dict[str, str], *connections: str, **config: Any) -> str:
+        """Routines as id -> class name; config as id -> values."""
+        return json.dumps(
+            {
+                "version": 1,
+                "name": "flow",
+                "folders": ["."],
+                "routines": {
+                    name: {"type": f"{self.module}:{cls}", "config": config.get(name, {})}
+                    for name, cls in routines.items()
+                },
+                "connections": list(connections),
+            }
+        )
+
+    def chain(self, *classes: str, **config: Any) -> str:
+        ids = "abcdef"[: len(classes)]
+        links = [f"{x}.out -> {y}.value" for x, y in pairwise(ids)]
+        return self.flow(dict(zip(ids, classes, strict=True)), *links, **config)
+
+    @property
+    def gate(self) -> Gate:
+        found: Gate = sys.modules[self.module].gate
+        return found
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Iterator[Folder]:
+    made = Folder(tmp_path)
+    yield made
+    if made.module in sys.modules:
+        made.gate.open()
+
+
+class Watch:
+    """Drains a client until something was told."""
+
+    def __init__(self, client: EngineClient) -> None:
+        self.client = client
+        self.told: list[Told] = []
+        self._tick = threading.Event()
+
+    def drain(self) -> None:
+        self.told += self.client.drain()
+
+    def until(self, is_so: Callable[[], object], timeout: float = DEADLINE) -> None:
+        end = monotonic() + timeout
+        while not is_so():
+            assert monotonic() < end, self.told
+            self.drain()
+            self._tick.wait(0.002)
+
+    def of(self, kind: type, job_id: str | None = None) -> list[Any]:
+        found = [told for told in self.told if isinstance(told, kind)]
+        return [told for told in found if job_id in (None, told.job_id)]
+
+    def ended(self, job_id: str) -> JobEnded:
+        self.until(lambda: self.of(JobEnded, job_id))
+        found: JobEnded = self.of(JobEnded, job_id)[0]
+        return found
+
+    def view(self, job_id: str) -> JobView:
+        view = JobView(job_id)
+        for told in self.told:
+            if isinstance(told, EngineEvent) and told.job_id == job_id:
+                view.apply(told)
+        return view
+
+
+@pytest.fixture
+def watch(client: EngineClient) -> Watch:
+    return Watch(client)
+
+
+def test_a_flow_s_text_runs_and_is_told(client: EngineClient, watch: Watch, folder: Folder) -> None:
+    text = folder.chain("Numbers", "Pass", a={"many": 5})
+
+    job_id = client.start(text, str(folder.path))
+
+    assert job_id == "1"
+    assert watch.ended(job_id).status == "COMPLETED"
+    watch.until(lambda: watch.of(JobProgress))
+    view = watch.view(job_id)
+    assert (view.status, view.flow) == ("COMPLETED", "flow")
+    assert view.routines["b"].activations == 5
+    assert view.routines["b"].slots["value"].consumed == 5
+    assert view.routines["b"].emitted["out"] == 5
+    assert [type(told) for told in watch.told[:1]] == [JobStarted]
+
+
+def test_start_returns_at_once_and_imports_elsewhere(client: EngineClient, tmp_path: Path) -> None:
+    gate = Gate()
+    sys.modules["flow_of_slow_gate"] = type(sys)("flow_of_slow_gate")
+    sys.modules["flow_of_slow_gate"].gate = gate  # type: ignore[attr-defined]
+    source = "import flow_of_slow_gate\nflow_of_slow_gate.gate.wait_here()\n" + SOURCE
+    folder = Folder(tmp_path, source)
+    watch = Watch(client)
+
+    begin = monotonic()
+    job_id = client.start(folder.chain("Numbers"), str(folder.path))
+    client.drain()
+    client.snapshot()
+    client.threads()
+    assert monotonic() - begin < 1.0
+    gate.wait_came()
+    assert not watch.of(JobStarted)
+    gate.open()
+    watch.ended(job_id)
+
+
+def test_entry_params_are_json_values(client: EngineClient, watch: Watch, folder: Folder) -> None:
+    text = folder.chain("Pass")
+
+    good = client.start(text, str(folder.path), {"a.value": 7})
+    bad = client.start(text, str(folder.path), {"a.value": "7"})
+    unknown = client.start(text, str(folder.path), {"a.nothing": 7})
+
+    assert watch.ended(good).status == "COMPLETED"
+    watch.until(lambda: len(watch.of(StartRefused)) == 2)
+    texts = {refused.job_id: refused.text for refused in watch.of(StartRefused)}
+    assert set(texts) == {bad, unknown}
+    assert "a.value" in texts[bad]
+    assert "nothing" in texts[unknown]
+    assert all("\n" not in text for text in texts.values())
+
+
+BAD_FLOWS = {
+    "no JSON": "{",
+    "a list": "[]",
+    "a newer version": '{"version": 99, "name": "x", "routines": {}}',
+    "no such module": '{"version": 1, "name": "x", "routines": {"a": {"type": "flow_of_no:A"}}}',
+    "a bad type": '{"version": 1, "name": "x", "routines": {"a": {"type": "nothing"}}}',
+}
+
+
+@pytest.mark.parametrize("name", BAD_FLOWS)
+def test_a_flow_that_can_not_start_is_refused(
+    client: EngineClient, watch: Watch, name: str, tmp_path: Path
+) -> None:
+    job_id = client.start(BAD_FLOWS[name], str(tmp_path))
+
+    watch.until(lambda: watch.of(StartRefused))
+    refused = watch.of(StartRefused)[0]
+    assert refused.job_id == job_id
+    assert refused.text
+    assert "\n" not in refused.text
+    assert client.snapshot().jobs == ()
+
+
+RAISES = {
+    "ValueError": "raise ValueError('broken module')",
+    "SystemExit": "raise SystemExit(3)",
+    "KeyboardInterrupt": "raise KeyboardInterrupt",
+    "syntax": "def (",
+    "hostile": "class E(Exception):\n    def __str__(self): raise SystemExit\nraise E",
+}
+
+
+@pytest.mark.parametrize("name", RAISES)
+def test_a_module_that_raises_is_refused_and_the_engine_lives(
+    client: EngineClient, watch: Watch, tmp_path: Path, name: str
+) -> None:
+    broken = Folder(tmp_path / "broken", RAISES[name])
+    good = Folder(tmp_path / "good")
+
+    client.start(broken.flow({"a": "A"}), str(broken.path))
+    job_id = client.start(good.chain("Numbers"), str(good.path))
+
+    watch.until(lambda: watch.of(StartRefused))
+    assert watch.ended(job_id).status == "COMPLETED"
+
+
+def test_of_two_modules_of_one_name_the_second_is_refused_naming_both(
+    client: EngineClient, watch: Watch, tmp_path: Path
+) -> None:
+    one = Folder(tmp_path / "one", module="flow_of_same")
+    other = Folder(tmp_path / "other", module="flow_of_same")
+
+    first = client.start(one.chain("Numbers"), str(one.path))
+    second = client.start(other.chain("Numbers"), str(other.path))
+    again = client.start(one.chain("Numbers"), str(one.path))
+
+    assert watch.ended(first).status == "COMPLETED"
+    assert watch.ended(again).status == "COMPLETED"
+    refused = watch.of(StartRefused)
+    assert [r.job_id for r in refused] == [second]
+    assert str(one.file) in refused[0].text
+    assert str(other.file) in refused[0].text
+
+
+def test_pause_step_and_resume(client: EngineClient, watch: Watch, folder: Folder) -> None:
+    client.breakpoints([BreakpointSpec(5, "b")])
+    job_id = client.start(folder.chain("Numbers", "Pass"), str(folder.path))
+    watch.until(lambda: watch.of(JobHeld))
+    held = watch.of(JobHeld)[0]
+    assert (held.place, held.why, held.breakpoints) == ("b", "breakpoint", (5,))
+    assert held.messages[0].value.text == "0"
+
+    client.breakpoints([])
+    client.step(job_id)
+    watch.until(lambda: len(watch.of(JobHeld)) >= 2)
+    assert watch.of(JobResumed)[0].stepping
+    assert watch.of(JobHeld)[-1].why == "step"
+    client.resume(job_id)
+    assert watch.ended(job_id).status == "COMPLETED"
+    watch.until(lambda: watch.view(job_id).routines["b"].activations == 3)
+
+
+def test_a_pausing_job_says_how_many_still_run(
+    client: EngineClient, watch: Watch, folder: Folder
+) -> None:
+    job_id = client.start(folder.chain("Numbers", "Gated"), str(folder.path))
+    watch.until(lambda: watch.of(JobStarted))
+    folder.gate.wait_came()
+
+    client.pause(job_id)
+    watch.until(lambda: watch.of(JobHeld))
+    view = watch.view(job_id)
+    assert (view.status, view.running) == ("PAUSING", 1)
+    folder.gate.let_go()
+    watch.until(lambda: watch.view(job_id).status == "PAUSED")
+    assert watch.view(job_id).running == 0
+    folder.gate.open()
+    client.resume()
+    watch.ended(job_id)
+
+
+def test_pause_without_an_id_holds_later_jobs(
+    client: EngineClient, watch: Watch, folder: Folder
+) -> None:
+    first = client.start(folder.chain("Numbers"), str(folder.path))
+    watch.ended(first)
+    client.pause()
+    second = client.start(folder.chain("Numbers"), str(folder.path))
+
+    watch.until(lambda: watch.of(JobHeld, second))
+    client.resume()
+    assert watch.ended(second).status == "COMPLETED"
+
+
+def test_cancel(client: EngineClient, watch: Watch, folder: Folder) -> None:
+    job_id = client.start(folder.chain("Numbers", "Gated"), str(folder.path))
+    watch.until(lambda: watch.of(JobStarted))
+    folder.gate.wait_came()
+
+    client.cancel(job_id)
+
+    assert watch.ended(job_id).status == "CANCELLED"
+    assert client.snapshot().jobs[0].status == "CANCELLED"
+    folder.gate.open()
+
+
+def test_commands_that_can_not_be_done_are_told(
+    client: EngineClient, watch: Watch, folder: Folder
+) -> None:
+    client.pause("1")
+    watch.drain()
+    assert [(told.command, told.job_id) for told in watch.of(CommandRefused)] == [("pause", "1")]
+
+    job_id = client.start(folder.chain("Numbers"), str(folder.path))
+    watch.ended(job_id)
+    client.pause("77")
+    client.step("77")
+    client.cancel("77")
+    watch.until(lambda: len(watch.of(CommandRefused)) == 4)
+    assert [told.command for told in watch.of(CommandRefused)[1:]] == ["pause", "step", "cancel"]
+
+
+def test_a_step_that_is_ignored_is_told(client: EngineClient, watch: Watch, folder: Folder) -> None:
+    job_id = client.start(folder.chain("Numbers", "Gated"), str(folder.path))
+    watch.until(lambda: watch.of(JobStarted))
+    folder.gate.wait_came()
+    client.step(job_id)
+
+    watch.until(lambda: watch.of(StepIgnored))
+    folder.gate.open()
+    watch.ended(job_id)
+
+
+def test_breakpoints_replace_the_whole_list(
+    client: EngineClient, watch: Watch, folder: Folder
+) -> None:
+    client.breakpoints([BreakpointSpec(1, "a"), BreakpointSpec(2, "b", enabled=False)])
+    client.breakpoints([BreakpointSpec(2, "b", enabled=False), BreakpointSpec(3, "nobody")])
+
+    job_id = client.start(folder.chain("Numbers", "Pass"), str(folder.path))
+
+    assert watch.ended(job_id).status == "COMPLETED"
+    assert not watch.of(JobHeld)
+
+
+def test_a_breakpoint_before_the_routine_of_an_entry_parameter(
+    client: EngineClient, watch: Watch, folder: Folder
+) -> None:
+    client.breakpoints([BreakpointSpec(1, "a")])
+    job_id = client.start(folder.chain("Pass"), str(folder.path), {"a.value": 1})
+
+    watch.until(lambda: watch.of(JobHeld))
+    client.resume(job_id)
+    assert watch.ended(job_id).status == "COMPLETED"
+
+
+def test_failures_are_told(client: EngineClient, watch: Watch, folder: Folder) -> None:
+    job_id = client.start(folder.chain("Numbers", "Failing"), str(folder.path))
+
+    assert watch.ended(job_id).status == "COMPLETED"
+    failures = watch.of(ActivationFailed)
+    assert [f.failure.text for f in failures] == ["0", "1", "2"]
+    assert failures[0].failure.slots["value"].text == "0"
+    assert failures[0].action == "continue"
+    watch.until(lambda: watch.view(job_id).routines["b"].failures == 3)
+
+
+def test_snapshot_threads_and_last_values(
+    client: EngineClient, watch: Watch, folder: Folder
+) -> None:
+    before = client.snapshot()
+    assert (before.jobs, before.pool.busy, before.pool.size) == ((), 0, 2)
+    job_id = client.start(folder.chain("Numbers", "Gated", a={"many": 8}), str(folder.path))
+    watch.until(lambda: watch.of(JobStarted))
+    folder.gate.wait_came()
+    folder.gate.let_go(2)
+    folder.gate.wait_came(3)
+    watch.until(lambda: len(client.last_values(job_id, "b").events["out"]) == 2)
+
+    job = client.snapshot().jobs[0]
+    assert (job.job_id, job.status, job.routines["b"].running) == (job_id, "RUNNING", 1)
+    table = client.threads()
+    assert table.pool.busy == 1
+    assert table.pool.threads == len(threading.enumerate())
+    assert table.pool.threads_high_water >= table.pool.threads
+    by_role: dict[str, list[Any]] = {}
+    for row in table.threads:
+        by_role.setdefault(row.role, []).append(row)
+    assert len(by_role["worker"]) == 2
+    busy = [row for row in by_role["worker"] if row.state == "running"]
+    assert [(row.job_id, row.routine, row.daemon) for row in busy] == [(job_id, "b", True)]
+    assert busy[0].since is not None
+    assert busy[0].since >= 0
+    assert [row.job_id for row in by_role["loop"]] == [job_id]
+    assert len(by_role["host"]) == 1
+    values = client.last_values(job_id, "b")
+    assert values.events["out"][-1].value.text == "1"
+    assert values.slots["value"][-1].value.text == "7"
+    numbers = [sample.number for sample in values.slots["value"]]
+    assert numbers == sorted(numbers)
+    nothing = client.last_values("77", "nobody")
+    assert (nothing.slots, nothing.events) == ({}, {})
+    folder.gate.open()
+    watch.ended(job_id)
+
+
+def test_foreign_threads_are_listed_as_such(
+    client: EngineClient, watch: Watch, folder: Folder
+) -> None:
+    stay = threading.Event()
+    thread = threading.Thread(target=stay.wait, args=(DEADLINE,), name="stranger")
+    thread.start()
+    try:
+        row = next(row for row in client.threads().threads if row.name == "stranger")
+        assert (row.role, row.job_id, row.routine) == ("foreign", "", "")
+    finally:
+        stay.set()
+        thread.join()
+
+
+def test_a_bodys_worker_of_a_cancelled_job_has_left(
+    client: EngineClient, watch: Watch, folder: Folder
+) -> None:
+    job_id = client.start(folder.chain("Numbers", "Gated"), str(folder.path))
+    watch.until(lambda: watch.of(JobStarted))
+    folder.gate.wait_came()
+    client.cancel(job_id)
+    watch.ended(job_id)
+
+    watch.until(lambda: any(row.state == "left" for row in client.threads().threads))
+    assert client.threads().pool.size == 2
+    folder.gate.open()
+
+
+def test_values_that_bite_are_summed_up(client: EngineClient, watch: Watch, folder: Folder) -> None:
+    job_id = client.start(folder.chain("Mean"), str(folder.path))
+    watch.ended(job_id)
+
+    assert "Nasty" in client.last_values(job_id, "a").events["out"][-1].value.text
+
+
+def test_everything_told_survives_json_and_is_in_order_for_each_job(
+    client: EngineClient, watch: Watch, folder: Folder
+) -> None:
+    text = folder.chain("Numbers", "Pass", "Failing", a={"many": 40})
+    jobs = [client.start(text, str(folder.path)) for _ in range(5)]
+    for job_id in jobs:
+        watch.ended(job_id)
+
+    for told in watch.told:
+        assert from_json(json.loads(json.dumps(to_json(told)))) == told
+    for job_id in jobs:
+        assert isinstance(watch.of(EngineEvent, job_id)[0], JobStarted)
+        ends = [type(event) for event in watch.of(EngineEvent, job_id)[-2:]]
+        assert ends == [JobEnded, JobProgress]
+    for job_id in jobs:
+        seqs = [event.seq for event in watch.of(EngineEvent, job_id)]
+        assert seqs == sorted(seqs), "told out of order"
+
+
+def test_counters_come_in_one_progress_a_changed_live_job(
+    client: EngineClient, watch: Watch, folder: Folder
+) -> None:
+    job_id = client.start(folder.chain("Numbers", "Gated"), str(folder.path))
+    watch.until(lambda: watch.of(JobStarted))
+    folder.gate.wait_came()
+    watch.until(lambda: watch.view(job_id).running == 1)
+    quiet = threading.Event()
+    for _ in range(5):
+        watch.drain()
+        quiet.wait(0.02)
+    before = len(watch.told)
+    for _ in range(20):
+        watch.drain()
+        quiet.wait(0.005)
+
+    assert len(watch.told) == before, "nothing changed, and yet something was told"
+    folder.gate.open()
+    watch.ended(job_id)
+
+
+def test_nothing_is_started_before_the_first_start(client: EngineClient) -> None:
+    before = set(threading.enumerate())
+
+    client.drain()
+    client.snapshot()
+    client.threads()
+    client.pause()
+    client.resume()
+    client.breakpoints([BreakpointSpec(1, "a")])
+    client.last_values("1", "a")
+
+    assert set(threading.enumerate()) == before
+    assert client.lost == 0
+
+
+def ours() -> Iterable[threading.Thread]:
+    return [t for t in threading.enumerate() if t.name.startswith("penstock-")]
+
+
+def test_close_ends_jobs_and_threads_and_may_be_called_twice(folder: Folder) -> None:
+    client = EngineClient(workers=2)
+    watch = Watch(client)
+    job_id = client.start(folder.chain("Numbers", "Gated"), str(folder.path))
+    client.start(folder.chain("Numbers"), str(folder.path))
+    watch.until(lambda: len(watch.of(JobStarted)) == 2)
+    folder.gate.wait_came()
+
+    def let_go() -> None:
+        watch.ended(job_id)
+        folder.gate.open()
+
+    thread = threading.Thread(target=let_go)
+    thread.start()
+
+    client.close()
+    thread.join(DEADLINE)
+    client.close()
+
+    assert not list(ours())
+    assert watch.ended(job_id).status == "CANCELLED"
+    with pytest.raises(PenstockError):
+        client.start(folder.chain("Numbers"), str(folder.path))
+    client.pause()
+    client.resume()
+    client.cancel(job_id)
+    client.breakpoints([])
+    client.drain()
+    client.snapshot()
+    client.threads()
+
+
+def test_close_of_a_client_that_started_nothing() -> None:
+    client = EngineClient()
+    client.close()
+
+    assert not list(ours())
+
+
+@pytest.mark.leaves_threads("a stuck body is abandoned until the test lets it go")
+def test_close_returns_in_time_with_a_stuck_body(folder: Folder) -> None:
+    client = EngineClient(workers=2)
+    watch = Watch(client)
+    client.start(folder.chain("Numbers", "Gated"), str(folder.path))
+    watch.until(lambda: watch.of(JobStarted))
+    folder.gate.wait_came()
+
+    begin = monotonic()
+    client.close(timeout=0.3)
+
+    assert monotonic() - begin < 2.0
+    folder.gate.open()
+    for thread in ours():
+        thread.join(DEADLINE)
+        assert not thread.is_alive()
+
+
+@pytest.mark.leaves_threads("an import is abandoned until the test lets it go")
+def test_close_during_an_import_leaves_nothing_running(tmp_path: Path) -> None:
+    gate = Gate()
+    sys.modules["flow_of_import_gate"] = type(sys)("flow_of_import_gate")
+    sys.modules["flow_of_import_gate"].gate = gate  # type: ignore[attr-defined]
+    source = "import flow_of_import_gate\nflow_of_import_gate.gate.wait_here()\n" + SOURCE
+    folder = Folder(tmp_path, source)
+    client = EngineClient(workers=2)
+    client.start(folder.chain("Numbers"), str(folder.path))
+    gate.wait_came()
+
+    begin = monotonic()
+    client.close(timeout=0.2)
+    assert monotonic() - begin < 2.0
+    gate.open()
+    end = monotonic() + DEADLINE
+    for thread in ours():
+        thread.join(max(0.0, end - monotonic()))
+
+    assert not list(ours())
