@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from penstock_gui.widgets.chip import CHIP_HEIGHT, StateChip, chip_width, paint_chip
-from penstock_gui.widgets.dock_header import DockHeader
-from penstock_gui.widgets.empty_state import EmptyState
-from penstock_gui.widgets.plain_label import PlainLabel, plain_tip
-from penstock_gui.widgets.row_table import (
+from penstock_gui.widgets.cell import (
     BAR_ROLE,
+    CELL_ROLE,
     CHIP_ROLE,
     COLOR_ROLE,
     HELD_ROLE,
@@ -17,13 +14,19 @@ from penstock_gui.widgets.row_table import (
     PATH_ROLE,
     STRONG_ROLE,
     SWATCH_ROLE,
-    CellDelegate,
-    RowTable,
+    Cell,
 )
+from penstock_gui.widgets.cell_delegate import CellDelegate
+from penstock_gui.widgets.chip import CHIP_HEIGHT, StateChip, chip_width, paint_chip
+from penstock_gui.widgets.dock_header import DockHeader
+from penstock_gui.widgets.empty_state import EmptyState
+from penstock_gui.widgets.plain_label import PlainLabel, plain_tip
+from penstock_gui.widgets.row_table import RowTable
 from penstock_gui.widgets.search_line import SearchLine
 
 __all__ = [
     "BAR_ROLE",
+    "CELL_ROLE",
     "CHIP_HEIGHT",
     "CHIP_ROLE",
     "COLOR_ROLE",
@@ -34,6 +37,7 @@ __all__ = [
     "PATH_ROLE",
     "STRONG_ROLE",
     "SWATCH_ROLE",
+    "Cell",
     "CellDelegate",
     "DockHeader",
     "EmptyState",

@@ -17,7 +17,7 @@ from penstock_gui.docks.threads.model import JOB, ROUTINE, SINCE, STATE, THREAD
 from penstock_gui.document import FlowDocument
 from penstock_gui.session import Session
 from penstock_gui.theme import Theme
-from penstock_gui.widgets import CHIP_ROLE, STRONG_ROLE, SWATCH_ROLE
+from penstock_gui.widgets import CELL_ROLE, Cell
 
 MAIN = ThreadInfo("MainThread", 1, "window", "", "", "", None, False)
 LOOP = ThreadInfo("penstock-job-7", 30, "loop", "waits", "7", "", 0.014, True)
@@ -61,6 +61,12 @@ def cell(
     return panel.model.index(row, column).data(role)
 
 
+def look(panel: ThreadsPanel, row: int, column: int) -> Cell:
+    found = cell(panel, row, column, CELL_ROLE)
+    assert isinstance(found, Cell)
+    return found
+
+
 def names(panel: ThreadsPanel) -> list[object]:
     return [cell(panel, row, THREAD) for row in range(panel.model.rowCount())]
 
@@ -90,8 +96,8 @@ def test_a_row_tells_state_job_routine_and_since(
     assert [cell(panel, 1, column) for column in columns] == ["idle", "—", "—", "2 ms"]
     assert [cell(panel, 2, column) for column in columns] == ["waits", "#7", "event loop", "14 ms"]
     assert [cell(panel, 3, column) for column in columns] == ["—", "—", "foreign", "—"]
-    assert cell(panel, 3, STATE, CHIP_ROLE) is None
-    assert cell(panel, 0, ROUTINE, SWATCH_ROLE) == session.document.color_index("parse")
+    assert look(panel, 3, STATE).chip is None
+    assert look(panel, 0, ROUTINE).swatch == session.document.color_index("parse")
 
 
 def test_a_routine_the_flow_does_not_have_gets_no_colour(
@@ -100,7 +106,7 @@ def test_a_routine_the_flow_does_not_have_gets_no_colour(
     client.show_threads([worker(1, "elsewhere")])
     panel.poll()
 
-    assert cell(panel, 0, ROUTINE, SWATCH_ROLE) is None
+    assert look(panel, 0, ROUTINE).swatch is None
 
 
 def test_the_line_above_tells_the_use_of_the_pool(
@@ -166,7 +172,7 @@ def test_threads_in_the_selected_routine_are_set_apart(
     session.show_job("7")
     session.select_routine("parse")
 
-    assert [cell(panel, row, THREAD, STRONG_ROLE) for row in range(3)] == [False, True, False]
+    assert [look(panel, row, THREAD).font for row in range(3)] == ["body", "body.strong", "body"]
 
 
 def test_without_a_pool_the_dock_says_what_fills_it(
@@ -209,3 +215,19 @@ def test_names_of_foreign_threads_are_one_bounded_line(
     assert len(name) == 80
     assert "\n" not in name
     assert "<b>" not in str(cell(panel, 1, THREAD, Qt.ItemDataRole.ToolTipRole))
+
+
+def test_only_cells_that_look_different_are_painted_again(
+    panel: ThreadsPanel, client: ScriptedClient
+) -> None:
+    client.show_threads([worker(1, "parse", 0.5), worker(2, "read", 0.1)])
+    panel.poll()
+    changed: list[tuple[int, int]] = []
+    panel.model.dataChanged.connect(
+        lambda first, last: changed.append((first.row(), last.column()))
+    )
+
+    client.show_threads([worker(1, "parse", 0.7), worker(2, "lines", 0.1)])
+    panel.poll()
+
+    assert changed == [(0, SINCE), (1, ROUTINE)]

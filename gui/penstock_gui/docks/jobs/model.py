@@ -9,7 +9,7 @@ from PySide6.QtCore import QAbstractTableModel, QModelIndex, QObject, QPersisten
 
 from penstock.observe import JobView
 from penstock_gui.docks.jobs.line import JobLine, job_line
-from penstock_gui.widgets import BAR_ROLE, CHIP_ROLE, COLOR_ROLE, HELD_ROLE, STRONG_ROLE, plain_tip
+from penstock_gui.widgets import CELL_ROLE, Cell, plain_tip
 
 HEADERS = ("Job", "State", "Progress", "Started", "Duration")
 JOB, STATE, PROGRESS, STARTED, DURATION = range(5)
@@ -39,13 +39,20 @@ class JobsModel(QAbstractTableModel):
             row = rows.get(job_id)
             if row is None:
                 fresh.append(line)
-            elif self._lines[row] != line:
-                self._lines[row] = line
-                self.dataChanged.emit(self.index(row, 0), self.index(row, DURATION))
+            else:
+                self._change(row, line)
         if fresh:
             self.beginInsertRows(_NO_PARENT, 0, len(fresh) - 1)
             self._lines[:0] = reversed(fresh)
             self.endInsertRows()
+
+    def _change(self, row: int, line: JobLine) -> None:
+        """Show a job's new line; cells that look as before aren't painted again."""
+        before, self._lines[row] = self._lines[row], line
+        for column, (old, new) in enumerate(zip(_cells(before), _cells(line), strict=True)):
+            if old != new:
+                index = self.index(row, column)
+                self.dataChanged.emit(index, index)
 
     def line(self, row: int) -> JobLine | None:
         """The job of a row, None beyond the table."""
@@ -85,41 +92,30 @@ class JobsModel(QAbstractTableModel):
         line = self.line(index.row())
         if line is None:
             return None
-        column = index.column()
-        match role:
-            case Qt.ItemDataRole.DisplayRole:
-                return _text(line, column)
-            case Qt.ItemDataRole.ToolTipRole:
-                return _tooltip(line, column)
-            case Qt.ItemDataRole.TextAlignmentRole:
-                return _RIGHT if column >= STARTED else _LEFT
-            case _:
-                return _painted(line, column, role)
+        if role == CELL_ROLE:
+            return _cells(line)[index.column()]
+        if role == Qt.ItemDataRole.DisplayRole:
+            return _cells(line)[index.column()].text
+        return _tooltip(line, index.column()) if role == Qt.ItemDataRole.ToolTipRole else None
 
 
-def _text(line: JobLine, column: int) -> str:
-    return (line.name, line.state, line.progress, line.started, line.duration)[column]
+def _cells(line: JobLine) -> tuple[Cell, ...]:
+    held = line.is_held
+    color, font = ("text", "body.strong") if line.is_live else ("text.2", "body")
+    quiet = "text.2"
+    return (
+        Cell(line.name, color=color, font=font, held=held),
+        Cell(line.state, chip=line.status, held=held),
+        Cell(
+            line.progress,
+            bar=line.bar,
+            color="state.failed" if line.error else quiet,
+            held=held,
+        ),
+        Cell(line.started, color=quiet, right=True, held=held),
+        Cell(line.duration, color=color, right=True, held=held),
+    )
 
 
 def _tooltip(line: JobLine, column: int) -> str:
     return plain_tip(line.why if column == PROGRESS else f"job {line.job_id} {line.state}")
-
-
-def _color(line: JobLine, column: int) -> str:
-    if column == PROGRESS and line.error:
-        return "state.failed"
-    return "text" if line.is_live and column in (JOB, DURATION) else "text.2"
-
-
-def _painted(line: JobLine, column: int, role: int) -> Any:
-    if role == COLOR_ROLE:
-        return _color(line, column)
-    if role == STRONG_ROLE:
-        return column == JOB and line.is_live
-    if role == HELD_ROLE:
-        return line.is_held
-    if role == CHIP_ROLE and column == STATE:
-        return line.status
-    if role == BAR_ROLE and column == PROGRESS:
-        return line.bar
-    return None

@@ -9,7 +9,7 @@ from typing import Any
 from PySide6.QtCore import QAbstractTableModel, QModelIndex, QObject, QPersistentModelIndex, Qt
 
 from penstock_gui.docks.log.entry import LogEntry
-from penstock_gui.widgets import COLOR_ROLE, ICON_COLOR_ROLE, ICON_ROLE, MONO_ROLE, plain_tip
+from penstock_gui.widgets import CELL_ROLE, Cell, plain_tip
 from penstock_gui.widgets.wording import clock_ms
 
 HEADERS = ("Time", "From", "Message")
@@ -112,26 +112,18 @@ class LogModel(QAbstractTableModel):
         if entry is None:
             return None
         column = index.column()
-        match role:
-            case Qt.ItemDataRole.DisplayRole:
-                return (clock_ms(entry.time), entry.source, entry.message)[column]
-            case Qt.ItemDataRole.ToolTipRole:
-                return plain_tip(entry.message) if column == MESSAGE else None
-            case _:
-                return _painted(entry, column, role)
-
-
-def _painted(entry: LogEntry, column: int, role: int) -> Any:
-    if role == COLOR_ROLE:
-        return _color(entry, column)
-    if role == MONO_ROLE:
-        return column == TIME
-    if column != FROM:
+        if role == CELL_ROLE:
+            return _cell(entry, column)
+        if role == Qt.ItemDataRole.DisplayRole:
+            return _cell(entry, column).text
+        if role == Qt.ItemDataRole.ToolTipRole and column == MESSAGE:
+            return plain_tip(entry.message)
         return None
-    return {ICON_ROLE: entry.icon, ICON_COLOR_ROLE: entry.color}.get(role)
 
 
-def _color(entry: LogEntry, column: int) -> str:
+def _cell(entry: LogEntry, column: int) -> Cell:
     if column == TIME:
-        return "text.3"
-    return "text" if entry.is_failure or column == FROM else "text.2"
+        return Cell(clock_ms(entry.time), color="text.3", font="mono")
+    if column == FROM:
+        return Cell(entry.source, icon=entry.icon, icon_color=entry.color)
+    return Cell(entry.message, color="text" if entry.is_failure else "text.2")

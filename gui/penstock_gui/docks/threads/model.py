@@ -10,15 +10,7 @@ from PySide6.QtCore import QAbstractTableModel, QModelIndex, QObject, QPersisten
 from penstock.host import ThreadInfo
 from penstock_gui.docks.threads.roles import place_of, role_of, short_name
 from penstock_gui.theme import state_word
-from penstock_gui.widgets import (
-    CHIP_ROLE,
-    COLOR_ROLE,
-    ICON_COLOR_ROLE,
-    ICON_ROLE,
-    STRONG_ROLE,
-    SWATCH_ROLE,
-    plain_tip,
-)
+from penstock_gui.widgets import CELL_ROLE, Cell, plain_tip
 from penstock_gui.widgets.wording import NONE, duration, one_line
 
 HEADERS = ("Thread", "State", "Job", "Routine", "Since")
@@ -28,12 +20,15 @@ _LEFT = Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter
 _Index = QModelIndex | QPersistentModelIndex
 _NO_PARENT = QModelIndex()
 _Key = tuple[int, str, str]
+_Cells = tuple[Cell, ...]
 
 
 class ThreadsModel(QAbstractTableModel):
     """Rows of live threads. Rows stay where they are while their thread lives.
 
-    ``swatch`` gives the colour number of a routine in a job, None when it has no colour here.
+    Only cells that look different are told as changed: the window has little time to paint while
+    routines compute. ``swatch`` gives the colour number of a routine in a job, None when it has
+    no colour here.
     """
 
     def __init__(
@@ -42,6 +37,7 @@ class ThreadsModel(QAbstractTableModel):
         super().__init__(parent)
         self._swatch = swatch
         self._rows: list[ThreadInfo] = []
+        self._cells: list[_Cells] = []
         self._marked: tuple[str, frozenset[str]] = ("", frozenset())
 
     def update(self, threads: Iterable[ThreadInfo]) -> None:
@@ -54,37 +50,56 @@ class ThreadsModel(QAbstractTableModel):
         for row, info in enumerate(now):
             if row == len(self._rows) or _key(self._rows[row]) != _key(info):
                 self._insert(row, info)
-        self._change(now)
+        self._rows = now
+        self._show()
 
     def _remove(self, row: int) -> None:
         self.beginRemoveRows(_NO_PARENT, row, row)
-        del self._rows[row]
+        del self._rows[row], self._cells[row]
         self.endRemoveRows()
 
     def _insert(self, row: int, info: ThreadInfo) -> None:
         self.beginInsertRows(_NO_PARENT, row, row)
         self._rows.insert(row, info)
+        self._cells.insert(row, self._cells_of(info))
         self.endInsertRows()
 
-    def _change(self, now: list[ThreadInfo]) -> None:
-        changed = [row for row, info in enumerate(now) if self._rows[row] != info]
-        if changed:
-            self._rows = now
-            self.dataChanged.emit(self.index(changed[0], 0), self.index(changed[-1], SINCE))
+    def _show(self) -> None:
+        """Make all cells anew and tell which differ."""
+        for row, info in enumerate(self._rows):
+            before, self._cells[row] = self._cells[row], self._cells_of(info)
+            for column, cell in enumerate(self._cells[row]):
+                if cell != before[column]:
+                    index = self.index(row, column)
+                    self.dataChanged.emit(index, index)
+
+    def _cells_of(self, info: ThreadInfo) -> _Cells:
+        role = role_of(info)
+        marked = self._is_marked(info)
+        name, routine = one_line(short_name(info), 80), one_line(info.routine, 80)
+        color, font = ("accent", "body.strong") if marked else ("text", "body")
+        return (
+            Cell(name, icon=role.icon, icon_color="text.3", color=color, font=font),
+            Cell(state_word(info.state), chip=info.state) if info.state else _NOTHING,
+            Cell(f"#{info.job_id}", color="text.2") if info.job_id else _NOTHING,
+            Cell(routine, swatch=self._swatch(info.job_id, info.routine), color=color, font=font)
+            if routine
+            else Cell(role.work, color="text.2")
+            if role.work
+            else _NOTHING,
+            Cell(NONE if info.since is None else duration(info.since), color="text.2", right=True),
+        )
 
     def mark(self, job_id: str | None, routines: frozenset[str]) -> None:
         """Set the threads in these routines of that job apart."""
         marked = (job_id or "", routines)
         if marked != self._marked:
             self._marked = marked
-            if self._rows:
-                self.dataChanged.emit(self.index(0, 0), self.index(len(self._rows) - 1, SINCE))
+            self._show()
 
-    def is_marked(self, row: int) -> bool:
-        """Whether the row's thread is in a marked routine."""
-        info = self.info(row)
+    def _is_marked(self, info: ThreadInfo) -> bool:
         job_id, routines = self._marked
-        return info is not None and info.job_id == job_id and info.routine in routines
+        return info.job_id == job_id and info.routine in routines
 
     def info(self, row: int) -> ThreadInfo | None:
         """The thread of a row, None beyond the table."""
@@ -106,57 +121,21 @@ class ThreadsModel(QAbstractTableModel):
         return HEADERS[section] if role == Qt.ItemDataRole.DisplayRole else None
 
     def data(self, index: _Index, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
-        info = self.info(index.row())
-        if info is None:
+        row = index.row()
+        if not 0 <= row < len(self._cells):
             return None
-        column = index.column()
-        match role:
-            case Qt.ItemDataRole.DisplayRole:
-                return _text(info, column)
-            case Qt.ItemDataRole.ToolTipRole:
-                return _tooltip(info)
-            case Qt.ItemDataRole.TextAlignmentRole:
-                return _RIGHT if column == SINCE else _LEFT
-            case _:
-                return self._painted(index.row(), info, column, role)
+        if role == CELL_ROLE:
+            return self._cells[row][index.column()]
+        if role == Qt.ItemDataRole.DisplayRole:
+            return self._cells[row][index.column()].text
+        return _tooltip(self._rows[row]) if role == Qt.ItemDataRole.ToolTipRole else None
 
-    def _color(self, row: int, info: ThreadInfo, column: int) -> str:
-        if column == THREAD or (column == ROUTINE and info.routine):
-            return "accent" if self.is_marked(row) else "text"
-        return "text.3" if _text(info, column) == NONE else "text.2"
 
-    def _painted(self, row: int, info: ThreadInfo, column: int, role: int) -> Any:
-        if role == COLOR_ROLE:
-            return self._color(row, info, column)
-        if role == ICON_ROLE and column == THREAD:
-            return role_of(info).icon
-        if role == ICON_COLOR_ROLE:
-            return "text.3"
-        if role == STRONG_ROLE:
-            return self.is_marked(row)
-        if role == CHIP_ROLE and column == STATE:
-            return info.state or None
-        if role == SWATCH_ROLE and column == ROUTINE and info.routine:
-            return self._swatch(info.job_id, info.routine)
-        return None
+_NOTHING = Cell(NONE, color="text.3")
 
 
 def _key(info: ThreadInfo) -> _Key:
     return info.ident, info.name, info.role
-
-
-def _text(info: ThreadInfo, column: int) -> str:
-    match column:
-        case 0:
-            return one_line(short_name(info), 80)
-        case 1:
-            return state_word(info.state) if info.state else NONE
-        case 2:
-            return f"#{info.job_id}" if info.job_id else NONE
-        case 3:
-            return one_line(info.routine, 80) or role_of(info).work or NONE
-        case _:
-            return NONE if info.since is None else duration(info.since)
 
 
 def _tooltip(info: ThreadInfo) -> str:
