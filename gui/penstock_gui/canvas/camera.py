@@ -6,8 +6,9 @@ from PySide6.QtCore import QPoint, QPointF, QRectF, Qt, Signal
 from PySide6.QtGui import QPainter, QResizeEvent, QTransform, QWheelEvent
 from PySide6.QtWidgets import QFrame, QGraphicsView, QWidget
 
+from penstock_gui.canvas.painting import OVERVIEW_BELOW
+
 FARTHEST, NEAREST = 0.002, 3.0
-OVERVIEW_BELOW = 0.3
 _ZOOM_STEP = 1.2
 _WHEEL_STEP = 1.0015
 _WORLD = 4_000_000.0

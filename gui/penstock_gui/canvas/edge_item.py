@@ -11,6 +11,7 @@ from PySide6.QtWidgets import QGraphicsItem, QStyleOptionGraphicsItem, QWidget
 from penstock.flow import Connection
 from penstock_gui.canvas.geometry import FAILED
 from penstock_gui.canvas.ink import Ink
+from penstock_gui.canvas.paint_guard import PaintGuard
 from penstock_gui.canvas.wire_painting import WireLook, paint_wire
 from penstock_gui.canvas.wires import Ends, Lane, wire_path
 
@@ -22,7 +23,7 @@ _MARGIN = 4.0
 class EdgeItem(QGraphicsItem):
     """Shows one connection along the path it was last given."""
 
-    def __init__(self, connection: Connection, ink: Ink) -> None:
+    def __init__(self, connection: Connection, ink: Ink, guard: PaintGuard) -> None:
         super().__init__()
         self.connection = connection
         self.ends = Ends(0, 0, 0, 0)
@@ -31,6 +32,7 @@ class EdgeItem(QGraphicsItem):
         self.path = QPainterPath()
         self.look = WireLook(failed=connection.source.port == FAILED)
         self._ink = ink
+        self._guard = guard
         self._bounds = QRectF()
         self._grip: QPainterPath | None = None
         self._raise()
@@ -82,4 +84,6 @@ class EdgeItem(QGraphicsItem):
         option: QStyleOptionGraphicsItem,
         widget: QWidget | None = None,
     ) -> None:
-        paint_wire(painter, self._ink, self.path, self.look, painter.worldTransform().m11())
+        with self._guard.watch():
+            zoom = painter.worldTransform().m11()
+            paint_wire(painter, self._ink, self.path, self.look, zoom)

@@ -15,7 +15,7 @@ RIGHT = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
 CENTER = Qt.AlignmentFlag.AlignCenter
 NO_PEN = Qt.PenStyle.NoPen
 NO_BRUSH = Qt.BrushStyle.NoBrush
-_MOST_WIDTHS, _MOST_TEXTS, _MOST_SPRITES = 20_000, 4_000, 240
+_MOST_WIDTHS, _MOST_TEXTS, _MOST_SPRITES, _MOST_PENS = 20_000, 4_000, 240, 400
 _LARGEST_SPRITE = 3.0
 _SIZES = {"badge": ("pill", 10)}
 
@@ -68,6 +68,8 @@ class Ink:
     def pen(self, token: str, width: float) -> QPen:
         found = self._pens.get((token, width))
         if found is None:
+            if len(self._pens) > _MOST_PENS:
+                self._pens.clear()
             found = self._pens[token, width] = QPen(self.color(token), width)
         return found
 

@@ -13,9 +13,10 @@ from penstock_gui.canvas.looks import HeldLook, Look, QueueLook
 
 CHIP = 18.0
 PLATE_HEIGHT = 26.0
-PLATE_ABOVE = 44.0
-PLATE_REACH = 200.0
-ARROW_REACH = 36.0
+PLATE_GAP = 18.0
+WIDEST_PLATE = 480.0
+SMALLEST_MARK, SMALLEST_PLATE = 0.7, 0.92
+_STEM = -28.0
 _ARROW = ((-33, -5), (-23, -5), (-23, -11), (-10.5, 0), (-23, 11), (-23, 5), (-33, 5))
 
 
@@ -108,13 +109,20 @@ def focus_ring(p: QPainter, ink: Ink, at: QPointF) -> None:
     p.drawEllipse(at, 10, 10)
 
 
-def breakpoint_mark(p: QPainter, ink: Ink, at: QPointF, number: str, enabled: bool = True) -> None:
+def breakpoint_mark(
+    p: QPainter, ink: Ink, at: QPointF, number: str, enabled: bool, zoom: float
+) -> None:
     """A filled circle with its number; a ring when it is off."""
+    size = max(1.0, SMALLEST_MARK / zoom)
+    p.save()
+    p.translate(at)
+    p.scale(size, size)
     p.setPen(ink.pen("bp", 1.5))
     p.setBrush(ink.color("bp" if enabled else "bg.plate"))
-    p.drawEllipse(at, 7, 7)
+    p.drawEllipse(QPointF(0, 0), 7, 7)
     color = ink.color("on.bp" if enabled else "bp")
-    ink.text(p, QRectF(at.x() - 8, at.y() - 7, 16, 14), CENTER, "badge", color, number)
+    ink.text(p, QRectF(-8, -7, 16, 14), CENTER, "badge", color, number)
+    p.restore()
 
 
 def breakpoint_ghost(p: QPainter, ink: Ink, at: QPointF) -> None:
@@ -124,11 +132,12 @@ def breakpoint_ghost(p: QPainter, ink: Ink, at: QPointF) -> None:
     p.drawEllipse(at, 7, 7)
 
 
-def held_arrow(p: QPainter, ink: Ink, tip: QPointF, angle: float = 0.0) -> None:
+def held_arrow(p: QPainter, ink: Ink, tip: QPointF, angle: float = 0.0, size: float = 1.0) -> None:
     """The amber arrow, pointing at a port (or, turned, past the view's edge)."""
     p.save()
     p.translate(tip)
     p.rotate(angle)
+    p.scale(size, size)
     arrow = QPolygonF([QPointF(x, y) for x, y in _ARROW])
     halo = QPen(ink.color("bg.canvas"), 5)
     halo.setJoinStyle(Qt.PenJoinStyle.RoundJoin)
@@ -143,16 +152,13 @@ def held_arrow(p: QPainter, ink: Ink, tip: QPointF, angle: float = 0.0) -> None:
     p.restore()
 
 
-def message_plate(p: QPainter, ink: Ink, held: HeldLook, width: float, stem_to: float) -> None:
-    """The message that would go next, above the node with right edges aligned."""
+def message_plate(p: QPainter, ink: Ink, held: HeldLook) -> float:
+    """The message that would go next, its lower right corner at the origin; returns its width."""
     wide = ink.width("mono", held.text)
     more = ink.width("pill", held.more) + 12 if held.more else 0.0
-    plate = 27 + wide + 12 + (more + 8 if more else 0.0)
-    left = max(width - plate, -PLATE_REACH)
-    rect = QRectF(left, -PLATE_ABOVE, plate, PLATE_HEIGHT)
+    width = 27 + wide + 12 + (more + 8 if more else 0.0)
+    rect = QRectF(-width, -PLATE_HEIGHT, width, PLATE_HEIGHT)
     p.setPen(ink.pen("held.edge", 1.5))
-    stem = max(rect.left() + 10, -28.0)
-    p.drawLine(QLineF(stem, rect.bottom(), stem, stem_to if stem < 0 else 0.0))
     p.setBrush(ink.color("held.bg"))
     p.drawRoundedRect(rect, 6, 6)
     ink.icon(p, "mail", rect.x() + 8, rect.y() + 6.5, ink.color("state.held"), 13)
@@ -163,3 +169,21 @@ def message_plate(p: QPainter, ink: Ink, held: HeldLook, width: float, stem_to: 
         p.setBrush(ink.color("held.fill"))
         p.drawRoundedRect(pill, CHIP / 2, CHIP / 2)
         ink.text(p, pill, CENTER, "pill", ink.color("on.held"), held.more)
+    return width
+
+
+def held_marks(
+    p: QPainter, ink: Ink, held: HeldLook, width: float, port_y: float, zoom: float
+) -> None:
+    """Arrow, plate and the stem between them at a node; from afar no smaller than readable."""
+    arrow, plate = max(1.0, SMALLEST_MARK / zoom), max(1.0, SMALLEST_PLATE / zoom)
+    p.save()
+    p.translate(width, -PLATE_GAP * plate)
+    p.scale(plate, plate)
+    left = width - message_plate(p, ink, held) * plate
+    p.restore()
+    stem = max(left + 10 * plate, _STEM * arrow)
+    end = port_y - 6 * arrow if stem < 0 else 0.0
+    p.setPen(ink.pen("held.edge", 1.5))
+    p.drawLine(QLineF(stem, -PLATE_GAP * plate, stem, end))
+    held_arrow(p, ink, QPointF(0, port_y), size=arrow)

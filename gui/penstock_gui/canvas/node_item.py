@@ -10,10 +10,12 @@ from penstock_gui.canvas import marks
 from penstock_gui.canvas.geometry import NodeShape
 from penstock_gui.canvas.ink import Ink
 from penstock_gui.canvas.looks import Look
-from penstock_gui.canvas.painting import NodePicture, Touch, paint_node
+from penstock_gui.canvas.paint_guard import PaintGuard
+from penstock_gui.canvas.painting import OVERVIEW_BELOW, NodePicture, Touch, paint_node
 
 NODE_LAYER, HELD_LAYER = 10.0, 30.0
-_MARGIN = 14.0
+_MARGIN = 20.0
+_CORNER = QPointF(_MARGIN, _MARGIN)
 
 
 class NodeItem(QGraphicsItem):
@@ -22,12 +24,13 @@ class NodeItem(QGraphicsItem):
     ``body`` is its rectangle in the scene; `place` moves it.
     """
 
-    def __init__(self, routine_id: str, shape: NodeShape, ink: Ink) -> None:
+    def __init__(self, routine_id: str, shape: NodeShape, ink: Ink, guard: PaintGuard) -> None:
         super().__init__()
         self.routine_id = routine_id
         self.picture = NodePicture(shape)
         self.body = QRectF(shape.body)
         self._ink = ink
+        self._guard = guard
         self.setZValue(NODE_LAYER)
 
     @property
@@ -74,10 +77,10 @@ class NodeItem(QGraphicsItem):
         shape = self.picture.shape
         if self.picture.look.held is None:
             return shape.body.adjusted(-_MARGIN, -_MARGIN, _MARGIN, _MARGIN)
-        top = -marks.PLATE_ABOVE - 4
-        right = shape.width + marks.PLATE_REACH + _MARGIN
-        left = -marks.PLATE_REACH - _MARGIN
-        return QRectF(left, top, right - left, shape.height + _MARGIN - top)
+        largest = marks.SMALLEST_PLATE / OVERVIEW_BELOW
+        left = shape.width - marks.WIDEST_PLATE * largest
+        top = -(marks.PLATE_GAP + marks.PLATE_HEIGHT) * largest - _MARGIN
+        return QRectF(QPointF(left, top), QPointF(shape.width, shape.height) + _CORNER)
 
     def shape(self) -> QPainterPath:
         path = QPainterPath()
@@ -90,4 +93,5 @@ class NodeItem(QGraphicsItem):
         option: QStyleOptionGraphicsItem,
         widget: QWidget | None = None,
     ) -> None:
-        paint_node(painter, self._ink, self.picture, painter.worldTransform().m11())
+        with self._guard.watch():
+            paint_node(painter, self._ink, self.picture, painter.worldTransform().m11())

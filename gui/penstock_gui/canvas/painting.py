@@ -17,6 +17,7 @@ from penstock_gui.canvas.looks import Look
 
 FULL_FROM = 0.7
 COMPACT_FROM = 0.5
+OVERVIEW_BELOW = 0.3
 SHADOW_FROM = 0.6
 DIM = 0.5
 _RADIUS = 6.0
@@ -110,14 +111,13 @@ def paint_node(p: QPainter, ink: Ink, node: NodePicture, zoom: float) -> None:
     touch, held = node.touch, node.look.held
     if touch.breakpoint:
         at = QPointF(0, HEADER / 2)
-        marks.breakpoint_mark(p, ink, at, touch.breakpoint, touch.breakpoint_on)
+        marks.breakpoint_mark(p, ink, at, touch.breakpoint, touch.breakpoint_on, zoom)
     elif touch.ghost:
         marks.breakpoint_ghost(p, ink, QPointF(0, HEADER / 2))
     if held is not None:
         slots = node.shape.slots
         y = node.shape.row_y(slots.index(held.slot) if held.slot in slots else 0)
-        marks.held_arrow(p, ink, QPointF(0, y))
-        marks.message_plate(p, ink, held, node.shape.width, y - 6)
+        marks.held_marks(p, ink, held, node.shape.width, y, zoom)
 
 
 def _body(p: QPainter, ink: Ink, node: NodePicture, zoom: float) -> None:
@@ -127,24 +127,27 @@ def _body(p: QPainter, ink: Ink, node: NodePicture, zoom: float) -> None:
     is_small, has_shadow = zoom < COMPACT_FROM, zoom > SHADOW_FROM
     key = (shape.width, shape.height, look.color, look.is_lively, look.is_failed, held, is_small)
     rect = shape.body.adjusted(-_MARGIN, -_MARGIN, _MARGIN, _MARGIN)
-    ink.sprite(
-        p, (key, has_shadow), rect, lambda q: _paint_body(q, ink, node, is_small, has_shadow)
-    )
+    ink.sprite(p, (key, has_shadow), rect, lambda q: _paint_body(q, ink, node, zoom))
     if node.touch.selected:
         p.setBrush(NO_BRUSH)
-        p.setPen(ink.pen("accent", 2))
+        p.setPen(ink.pen("accent", _line(2.0, zoom)))
         p.drawRoundedRect(shape.body.adjusted(-3, -3, 3, 3), 8, 8)
 
 
-def _paint_body(p: QPainter, ink: Ink, node: NodePicture, is_small: bool, has_shadow: bool) -> None:
+def _line(width: float, zoom: float) -> float:
+    """A line's width that doesn't get thinner than on the screen at 80 %."""
+    return max(width, 0.8 * width / zoom)
+
+
+def _paint_body(p: QPainter, ink: Ink, node: NodePicture, zoom: float) -> None:
     shape, look = node.shape, node.look
     outline = _outline(shape.width, shape.height)
-    if has_shadow:
+    if zoom > SHADOW_FROM:
         strength = 1.0 if ink.theme.name == "dark" else 0.55
         for path, (_, part) in zip(outline.shadows, _SHADOW, strict=True):
             p.fillPath(path, QColor(0, 0, 0, int(255 * part * strength)))
     p.fillPath(outline.body, ink.color("bg.raised"))
-    if is_small:
+    if zoom < COMPACT_FROM:
         tint = ink.mix(look.color, "bg.raised", 0.16 if look.is_lively else 0.03)
         p.fillPath(outline.body, tint)
         p.fillPath(outline.header, ink.color("bg.head"))
@@ -156,7 +159,7 @@ def _paint_body(p: QPainter, ink: Ink, node: NodePicture, is_small: bool, has_sh
         p.setPen(ink.pen("line.subtle", 1))
         p.drawLine(QLineF(0, HEADER, shape.width, HEADER))
     if look.held is not None:
-        p.setPen(ink.pen("held.edge", 2))
+        p.setPen(ink.pen("held.edge", _line(2.0, zoom)))
     elif look.is_failed:
         p.setPen(QPen(ink.mix(look.color, "bg.raised", 0.8), 1.25))
     else:

@@ -15,6 +15,7 @@ from penstock_gui.canvas.geometry import FAILED, HEADER, NARROWEST, PORT_HIT, No
 from penstock_gui.canvas.ink import Ink
 from penstock_gui.canvas.live import LiveState
 from penstock_gui.canvas.node_item import NodeItem
+from penstock_gui.canvas.paint_guard import PaintGuard
 from penstock_gui.document import FlowDocument, Point
 from penstock_gui.session import Selection, Session
 
@@ -50,6 +51,7 @@ class FlowScene(QGraphicsScene):
         self.nodes: dict[str, NodeItem] = {}
         self.edges: dict[Connection, EdgeItem] = {}
         self.in_view = QRectF()
+        self.guard = PaintGuard()
         self._session = session
         self._document: FlowDocument = session.document
         self._ink = ink
@@ -191,7 +193,7 @@ class FlowScene(QGraphicsScene):
         self._settling.start()
 
     def _add_node(self, routine: str) -> None:
-        node = NodeItem(routine, NodeShape("", (), (), NARROWEST), self._ink)
+        node = NodeItem(routine, NodeShape("", (), (), NARROWEST), self._ink, self.guard)
         node.set_color(self._document.color_index(routine))
         self.nodes[routine] = node
         self._reshape(routine)
@@ -200,7 +202,7 @@ class FlowScene(QGraphicsScene):
         self.addItem(node)
 
     def _add_edge(self, wire: Connection) -> None:
-        edge = EdgeItem(wire, self._ink)
+        edge = EdgeItem(wire, self._ink, self.guard)
         self.edges[wire] = edge
         for routine in {wire.source.routine, wire.target.routine}:
             self._wires.setdefault(routine, []).append(wire)

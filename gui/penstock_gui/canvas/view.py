@@ -297,26 +297,30 @@ class FlowView(Camera):
         self.bar.setGeometry(_BAR_GAP, top, size.width(), size.height())
 
     def paintEvent(self, event: QPaintEvent) -> None:
-        self.graph.settle()
+        with self.graph.guard.watch():
+            self.graph.settle()
         if not self.is_overview:
             super().paintEvent(event)
             return
         painter, graph = QPainter(self.viewport()), self.graph
         painter.setWorldTransform(self.viewportTransform())
         self.drawBackground(painter, self.seen)
-        nodes, edges = graph.nodes.values(), graph.edges.values()
-        self._overview.paint(painter, self.ink, nodes, edges, self.zoom)
+        with graph.guard.watch():
+            nodes, edges = graph.nodes.values(), graph.edges.values()
+            self._overview.paint(painter, self.ink, nodes, edges, self.zoom)
         self.drawForeground(painter, self.seen)
         painter.end()
 
     def drawBackground(self, painter: QPainter, rect: QRectF | QRect) -> None:
-        paint_ground(painter, self.ink, QRectF(rect), self.zoom)
+        with self.graph.guard.watch():
+            paint_ground(painter, self.ink, QRectF(rect), self.zoom)
 
     def drawForeground(self, painter: QPainter, rect: QRectF | QRect) -> None:
         painter.save()
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         painter.resetTransform()
         painter.setOpacity(1.0)
-        self._pointer.paint(painter)
-        self.hands.paint(painter)
+        with self.graph.guard.watch():
+            self._pointer.paint(painter)
+            self.hands.paint(painter)
         painter.restore()

@@ -300,3 +300,22 @@ def test_every_zoom_paints_something_of_its_own(desk: Desk, theme: str, zoom: fl
     desk.view.look_at(QPointF(50_000, 50_000), zoom)
 
     assert desk.view.grab().toImage() != picture
+
+
+@pytest.mark.parametrize("broken", ["node_item.paint_node", "edge_item.paint_wire"])
+def test_an_error_while_painting_is_told_once_and_the_rest_is_painted(
+    desk: Desk, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch, broken: str
+) -> None:
+    """Unguarded it would end the process: below a paintEvent in Python Qt crashes."""
+
+    def fail(*arguments: object) -> None:
+        raise LookupError("no such colour")
+
+    monkeypatch.setattr(f"penstock_gui.canvas.{broken}", fail)
+
+    with qtbot.captureExceptions() as caught:
+        for _ in range(3):
+            desk.view.grab()
+            qtbot.wait(1)
+
+    assert [str(value) for _, value, _ in caught] == ["no such colour"]
