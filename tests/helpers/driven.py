@@ -16,7 +16,7 @@ from penstock.run.instructions import Instructions, Wants
 from penstock.run.messages import Message, Posted, Start
 from penstock.run.pool import Worker
 from penstock.run.routing import compile_flow
-from penstock.run.slices import Entry, RoutineRun, SlotQueue, Token, local
+from penstock.run.slices import Entry, RoutineRun, SlotQueue, Suspended, Token, local
 
 AnyEvent = TypeVar("AnyEvent", bound=EngineEvent)
 
@@ -168,7 +168,7 @@ class Driven:
         assert not self.inbox
         assert not self.tokens
         for run in self.core.runs:
-            begun = len(run.suspended) + len(run.continued)
+            begun = sum(isinstance(i, Suspended) for i in (*run.suspended, *run.continued))
             for slot in run.slots:
                 check_slot(slot.ref, self.count(run.id).slots[slot.name], in_flight=begun)
 

@@ -52,7 +52,9 @@ class Breakpoints:
         if "." in place or "->" in place:
             raise ValueError(f"place must be a routine's id, is {place!r}")
         with self._lock:
-            made = Breakpoint(next(self._ids), place, "before", "job", enabled, job_id)
+            taken = {one.id for one in self._all}
+            new_id = next(i for i in self._ids if i not in taken)
+            made = Breakpoint(new_id, place, "before", "job", enabled, job_id)
             self._all = (*self._all, made)
         self._tell()
         return made

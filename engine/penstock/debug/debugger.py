@@ -97,11 +97,11 @@ class _Listener(Instrument):
     def __init__(self) -> None:
         self._changed = threading.Condition()
         self._held: dict[str, Held] = {}
-        self._let_go: dict[str, int] = {}
+        self._let_go: dict[str, tuple[int, int]] = {}
 
     def let_go(self, held: Held) -> None:
         with self._changed:
-            self._let_go[held.job_id] = held.id
+            self._let_go[held.job_id] = (held.id, held.generation)
 
     def on_step_ignored(self, event: StepIgnored) -> None:
         with self._changed:
@@ -136,7 +136,7 @@ class _Listener(Instrument):
     def held(self, job_id: str | None) -> list[Held]:
         with self._changed:
             found = [h for h in self._held.values() if job_id in (None, h.job_id)]
-            found = [h for h in found if self._let_go.get(h.job_id) != h.id]
+            found = [h for h in found if self._is_unresumed(h)]
         return sorted(found, key=lambda held: (held.generation, held.id))
 
     def wait(self, job_id: str, timeout: float | None, executor: JobExecutor) -> Held | None:
@@ -151,4 +151,8 @@ class _Listener(Instrument):
 
     def _unresumed(self, job_id: str) -> Held | None:
         held = self._held.get(job_id)
-        return None if held is None or self._let_go.get(job_id) == held.id else held
+        return held if held is not None and self._is_unresumed(held) else None
+
+    def _is_unresumed(self, held: Held) -> bool:
+        """A newer pause of a held job renews its hold: one let go before is held again."""
+        return self._let_go.get(held.job_id) != (held.id, held.generation)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import threading
-import traceback
 from collections.abc import Callable, Sequence
 from itertools import count
 from pathlib import Path
@@ -29,7 +28,7 @@ from penstock.host.protocol import (
 )
 from penstock.host.threads import HOST_THREAD, ThreadCensus
 from penstock.observe import JobProgress
-from penstock.run import JobExecutor, Runtime
+from penstock.run import JobExecutor, Runtime, failure_of
 
 Command = Callable[[], None]
 _LAST_SECONDS = 1.0
@@ -173,9 +172,10 @@ class EngineClient:
             self._engine().exec(flow, params, job_id=job_id, as_json=True)
         except PenstockError as error:
             self._monitor.reply(StartRefused(job_id, str(error), _trace(error)))
-        except Exception as error:  # noqa: BLE001 -- border to user code: a flow's import may raise
-            text = f"{type(error).__name__}: {error}"
-            self._monitor.reply(StartRefused(job_id, text, _trace(error)))
+        except BaseException as error:  # noqa: BLE001 -- border to user code: an import may raise
+            failure = failure_of("", {}, error)
+            text = f"{failure.type}: {failure.text}"
+            self._monitor.reply(StartRefused(job_id, text, failure.traceback))
         else:
             self._sample(job_id)
 
@@ -275,4 +275,4 @@ def _job_snapshot(executor: JobExecutor) -> JobSnapshot:
 
 def _trace(error: BaseException) -> str:
     cause = error.__cause__
-    return "" if cause is None else "".join(traceback.format_exception(cause))
+    return "" if cause is None else failure_of("", {}, cause).traceback

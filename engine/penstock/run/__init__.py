@@ -17,6 +17,7 @@ General layout, a line uses only lines above it:
 """
 
 from penstock.run.executor import JobExecutor
+from penstock.run.failures import failure_of
 from penstock.run.hold import Hold, ReadyActivation, StopPoint
 from penstock.run.manager import GlobalJobManager
 from penstock.run.messages import Step
@@ -39,4 +40,5 @@ __all__ = [
     "StopPoint",
     "WorkerInfo",
     "WorkerPool",
+    "failure_of",
 ]

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from itertools import count
 from typing import Any
 
@@ -24,9 +25,11 @@ from penstock.run.slices import (
     UNLIMITED,
     Emitter,
     Entry,
+    Finish,
     Report,
     RoutineRun,
     SlotQueue,
+    Special,
     Suspended,
     Token,
 )
@@ -157,7 +160,8 @@ class JobCore:
             self._step_token = None
             self._hold("pause", message.generation)
         else:
-            self.hold = Hold(hold.id, message.generation, hold.why, hold.at, hold.stops)
+            self.hold = replace(hold, generation=message.generation)
+            self._told_next = _UNTOLD
 
     def _resume(self, message: Resume) -> None:
         hold = self.hold
@@ -166,8 +170,9 @@ class JobCore:
         if message.held_id not in (None, hold.id):
             return
         place = self._next_run()
-        if hold.at and (held := self.by_id[hold.at]).ready:
-            held.passed = held.ready[0][0]
+        if hold.at:
+            held = self.by_id[hold.at]
+            held.passed = {n for n, _ in held.ready if n in held.passed or n == hold.number}
         self.hold = None
         self._step_token = None
         if self.status is not JobStatus.RUNNING:
@@ -191,11 +196,11 @@ class JobCore:
         if activation is None:
             return self._next_run()
         wanted = (activation.routine, activation.number)
-        return next((r for r in self._steppable() if (r.id, _head(r)) == wanted), None)
+        return next((r for r in self._steppable() if (r.id, r.next_number()) == wanted), None)
 
     def _let_one_go(self, run: RoutineRun, hold: Hold) -> None:
         """Step over: grant one activation (or the next piece of a generator) and nothing else."""
-        if run.suspended and (not run.ready or run.suspended[0].number < run.ready[0][0]):
+        if run.suspended and run.suspended[0].number == run.next_number():
             run.continued.append(run.suspended.popleft())
         else:
             run.grant.append(run.ready.popleft())
@@ -226,10 +231,10 @@ class JobCore:
         taken here are already in `pending`.
         """
         run.dirty = False
-        reports = [run.reports.popleft() for _ in range(len(run.reports))]
-        self.tell.activations(run)
         if self.status.is_final:
             return
+        reports = [run.reports.popleft() for _ in range(len(run.reports))]
+        self.tell.activations(run)
         for emitter in run.emitters:
             emitter.room = 0
             pending = emitter.pending
@@ -289,7 +294,7 @@ class JobCore:
             return
         if slot.parked is None:
             slot.parked = deque()
-        slot.parked.extend((message, emitter) for message in messages)
+        slot.parked.extend((message, emitter.owner) for message in messages)
         self._parked += len(messages)
         producer.parked_out += len(messages)
         producer.stop = True
@@ -302,8 +307,10 @@ class JobCore:
         if run.sets is None:
             run.ready.extend(messages)
         else:
-            for message in messages:
+            for i, message in enumerate(messages):
                 if not self._form(slot, run.sets, message):
+                    rest = [(left, run.index) for left in messages[i + 1 :]]
+                    slot.parked = deque([*rest, *(slot.parked or ())])
                     return False
         slot.high_water = max(slot.high_water, slot.depth())
         return True
@@ -343,43 +350,34 @@ class JobCore:
         token = report.token
         run.tokens.discard(token)
         self._tokens -= 1
-        run.activations += report.done
+        run.activations += report.done + report.finished
         run.seconds += report.seconds
-        if not run.finishing:
-            for slot in run.slots:
-                slot.consumed += report.done
+        for slot in run.slots:
+            slot.consumed += report.done
         self.tell.slice_ended(run, report)
         if report.returned is not None:
             self._give_back(run, report.returned)
-            return
-        if report.suspended is not None:
+        elif report.suspended is not None:
             run.suspended.append(report.suspended._replace(number=self._next_number()))
         elif report.failed is not None:
-            self._fail(run, *report.failed)
-        if report.done or report.failed is not None:
-            run.finishing = False
+            self._fail(run, report.failed[1], report.finished)
 
-    def _give_back(self, run: RoutineRun, item: Entry | Suspended) -> None:
+    def _give_back(self, run: RoutineRun, item: Entry | Special) -> None:
         """What a worker popped and didn't begin goes back to its place, by number."""
         if self._step_token not in run.tokens:
             self._recall(run)
-        if isinstance(item, Suspended):
+        if isinstance(item, Special):
             run.suspended.appendleft(item)
         else:
             run.ready = deque(sorted([item, *run.ready], key=_number))
 
     # ---- failing
 
-    def _fail(self, run: RoutineRun, entry: Entry, failure: Failure) -> None:
-        run.activations += 1
-        run.failures += 1
+    def _fail(self, run: RoutineRun, failure: Failure, in_finish: bool) -> None:
         emitter = run.emitters[-1]
         decision = decide(run.plan.on_error, bool(emitter.targets))
         delivered = decision is Decision.DELIVER
-        if not run.finishing:
-            for slot in run.slots:
-                slot.consumed += delivered
-                slot.dead += not delivered
+        self._count_failure(run, in_finish, delivered)
         self.tell.failed(failure, decision.value)
         if delivered:
             self._route(emitter, [failure])
@@ -387,6 +385,15 @@ class JobCore:
             self.dead_letters.append(failure)
         else:
             self._end(JobStatus.FAILED, failure)
+
+    def _count_failure(self, run: RoutineRun, in_finish: bool, delivered: bool) -> None:
+        run.failures += 1
+        if in_finish:
+            return  # counted as an activation already, and bound to no message
+        run.activations += 1
+        for slot in run.slots:
+            slot.consumed += delivered
+            slot.dead += not delivered
 
     # ---- granting
 
@@ -410,10 +417,9 @@ class JobCore:
         """With a breakpoint before it: grant what has passed, hold the job at the next."""
         if not run.ready or len(run.tokens) >= run.limit or run.grant:
             return
-        if run.ready[0][0] != run.passed:
+        if run.ready[0][0] not in run.passed:
             self._hold("breakpoint", next(self._generations), run)
             return
-        run.passed = None
         run.grant.append(run.ready.popleft())
         self._issue_for_grant(run)
         self._pump_one(run)
@@ -427,11 +433,13 @@ class JobCore:
     def _issue_for_grant(self, run: RoutineRun) -> None:
         """A token for each granted entry, as far as more may run at once.
 
-        Those out already aren't counted as takers: each may be in a body for long.
+        Tokens whose slice has begun aren't counted as takers: each may be in a body for long.
         """
-        granted = len(run.grant) + len(run.continued)
-        for _ in range(min(run.limit - len(run.tokens), granted)):
-            self._issue(run, SLICE)
+        room = run.limit - len(run.tokens)
+        if room > 0:
+            takers = sum(token.worker is None for token in run.tokens)
+            for _ in range(min(room, len(run.grant) + len(run.continued) - takers)):
+                self._issue(run, SLICE)
 
     def _issue(self, run: RoutineRun, limit: int) -> Token:
         token = Token(run)
@@ -469,9 +477,9 @@ class JobCore:
         released: list[RoutineRun] = []
         fits: list[Entry] = []
         while parked and len(fits) < room:
-            message, emitter = parked.popleft()
+            message, owner = parked.popleft()
             fits.append(message)
-            producer = self.runs[emitter.owner]
+            producer = self.runs[owner]
             producer.parked_out -= 1
             if not producer.parked_out:
                 released.append(producer)
@@ -505,9 +513,9 @@ class JobCore:
             self._recall(run)
 
     def _hold(self, why: str, generation: int, at: RoutineRun | None = None) -> None:
+        hit = (at.id, at.ready[0][0], at.stops) if at is not None else ("", 0, ())
         self._close_gates()
-        place, stops = (at.id, at.stops) if at is not None else ("", ())
-        self.hold = Hold(next(self._hold_ids), generation, why, place, stops)
+        self.hold = Hold(next(self._hold_ids), generation, why, *hit)
         to = JobStatus.PAUSING if self.running() else JobStatus.PAUSED
         if self.status is not to:
             self._move(to)
@@ -525,24 +533,22 @@ class JobCore:
         if any(token.undecided for run in self.runs for token in run.tokens):
             return
         run = self._next_run()
-        found = (run.id, _head(run)) if run is not None else None
+        found = (run.id, run.next_number()) if run is not None else None
         if found != self._told_next:
             self._told_next = found
             self.tell.held(self.hold, run, self.runs)
 
     def _steppable(self) -> list[RoutineRun]:
-        """Routines with something ready that may start now."""
-        return [
-            run
-            for run in self.runs
-            if (run.ready or run.suspended) and not run.parked_out and run.bodies() < run.limit
-        ]
+        """Routines with something ready that may start or go on now."""
+        return [run for run in self.runs if run.may_begin()]
 
     def _next_run(self) -> RoutineRun | None:
         """The routine with the amber arrow: the one a breakpoint holds, else the oldest ready."""
         found = self._steppable()
         at = self.hold.at if self.hold is not None else ""
-        return next((r for r in found if r.id == at), min(found, key=_head, default=None))
+        return next(
+            (r for r in found if r.id == at), min(found, key=RoutineRun.next_number, default=None)
+        )
 
     # ---- ending
 
@@ -555,8 +561,8 @@ class JobCore:
         if index is None:
             return False
         run = self.runs[index]
-        run.finishing = True
-        run.ready.append((self._next_number(), None))
+        number = self._next_number()
+        run.suspended.append(Finish(number, (number, None)))
         self._pump(run)
         return True
 
@@ -567,6 +573,7 @@ class JobCore:
         self.finished_at = self.tell.now
         self.hold = None
         self._close_gates()
+        self._keep_other_failures()
         slots = [slot for run in self.runs for slot in run.slots]
         for run in self.runs:
             self._close(run)
@@ -581,13 +588,23 @@ class JobCore:
                 run.sets = None
         self.tell.ended(status.value, error, slots)
 
+    def _keep_other_failures(self) -> None:
+        """No error masks another: failures already reported are told and kept, then the end."""
+        for run in self.runs:
+            self.tell.activations(run)
+            for report in tuple(run.reports):
+                if report.failed is not None:
+                    self._count_failure(run, report.finished, delivered=False)
+                    self.dead_letters.append(report.failed[1])
+                    self.tell.failed(report.failed[1], Decision.CONTINUE.value)
+
     def _close(self, run: RoutineRun) -> None:
         """Refuse emits; list bodies still running and generators that need closing."""
         run.over = True
         for emitter in run.emitters:
             emitter.run = None
         self.out.leaving.extend(token for token in run.tokens if token.worker is not None)
-        self.out.bodies.extend(run.suspended)
+        self.out.bodies.extend(item for item in run.suspended if isinstance(item, Suspended))
         self.out.bodies.extend(r.suspended for r in run.reports if r.suspended is not None)
         run.suspended.clear()
 
@@ -607,12 +624,6 @@ def _numbers(run: RoutineRun) -> list[int]:
 
 def _number(entry: Entry) -> int:
     return entry[0]
-
-
-def _head(run: RoutineRun) -> int:
-    """The number of the oldest thing the routine has ready."""
-    body = run.suspended[0].number if run.suspended else UNLIMITED
-    return min(body, run.ready[0][0]) if run.ready else body
 
 
 _HANDLERS: dict[type, Callable[[JobCore, Any], None]] = {

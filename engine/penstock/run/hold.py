@@ -17,7 +17,7 @@ class StopPoint:
 
 @dataclass(frozen=True, slots=True)
 class Hold:
-    """A hold of one job: why, and where with which stops if a breakpoint did it.
+    """A hold of one job: why; and which activation was hit by which stops, if one was.
 
     `generation` tells a resume meant for an earlier pause from one meant for this.
     """
@@ -26,6 +26,7 @@ class Hold:
     generation: int
     why: str
     at: str = ""
+    number: int = 0
     stops: tuple[int, ...] = ()
 
 

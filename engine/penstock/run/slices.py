@@ -6,8 +6,9 @@ set, or one raises. Only the core writes counters and queues; a worker writes it
 to `pending`, `log` and `reports`, and announces the routine in the job's inbox.
 
 Entries are ``(number, value)`` for one slot, ``(number, (message, …))`` for several and
-``(number, None)`` for a source or `finish`. This relies on the interpreter's ordering of
-attribute writes and on atomic deque operations.
+``(number, None)`` for a source. What is bound to no message, a generator to go on with or
+`finish`, lies apart in `suspended` and, granted, in `continued`. This relies on the interpreter's
+ordering of attribute writes and on atomic deque operations.
 """
 
 from __future__ import annotations
@@ -58,6 +59,16 @@ class Suspended(NamedTuple):
     body: Generator[Any, Any, Any]
 
 
+class Finish(NamedTuple):
+    """The turn of the routine's `finish`."""
+
+    number: int
+    entry: Entry
+
+
+Special = Suspended | Finish
+
+
 class Report(NamedTuple):
     """What became of one slice."""
 
@@ -66,8 +77,9 @@ class Report(NamedTuple):
     seconds: float
     thread: str
     failed: tuple[Entry, Failure] | None = None
-    returned: Entry | Suspended | None = None
+    returned: Entry | Special | None = None
     suspended: Suspended | None = None
+    finished: bool = False
 
 
 class Emitter:
@@ -133,7 +145,10 @@ class Emitter:
 
 
 class SlotQueue:
-    """One slot of one routine in one job. Written by the core only (`reserved`: under its lock)."""
+    """One slot of one routine in one job. Written by the core only (`reserved`: under its lock).
+
+    `parked` holds (message, index of its producer) of what waits at the connections.
+    """
 
     __slots__ = (
         "capacity", "consumed", "dead", "discarded", "high_water", "index", "name", "parked",
@@ -147,7 +162,7 @@ class SlotQueue:
         self.ref = f"{run.id}.{name}"
         self.type = type_
         self.capacity = capacity
-        self.parked: deque[tuple[Entry, Emitter]] | None = None
+        self.parked: deque[tuple[Entry, int]] | None = None
         self.posted = self.consumed = self.dead = self.discarded = 0
         self.high_water = 0
         self.reserved = 0
@@ -202,9 +217,7 @@ class Token:
         self.worker = worker
         local.run = run
         try:
-            if run.finishing:
-                report = self._finish(run)
-            elif run.plan.is_generator:
+            if run.continued or run.plan.is_generator:
                 report = self._generate(run)
             else:
                 report = self._slice(run)
@@ -250,16 +263,20 @@ class Token:
         return self._report(done, start)
 
     def _generate(self, run: RoutineRun) -> Report:
-        """Bodies that may stop at each bare ``yield``."""
+        """Bodies that may stop at each bare ``yield``, and the turn of `finish`."""
         done = 0
         now = start = monotonic()
         end = start + SLICE_SECONDS
-        while done < self.limit and now <= end and (item := run.pop_generator()) is not None:
+        while done < self.limit and now <= end and (item := run.pop_any()) is not None:
             self.since = now
-            self.mark = item.entry if isinstance(item, Suspended) else item
+            self.mark = item.entry if isinstance(item, Special) else item
             if run.stop:
                 return self._report(done, start, returned=item)
+            if isinstance(item, Suspended):
+                self.told = item.entry
             entry = self.begun = self.mark
+            if isinstance(item, Finish):
+                return self._finish(run, entry, done, start)
             try:
                 body = self._body(run, item)
                 suspended = self._advance(run, entry, body, end)
@@ -284,22 +301,15 @@ class Token:
 
     def _advance(self, run: RoutineRun, entry: Entry, body: Any, end: float) -> Suspended | None:
         """Run on until the body ends (None) or must stand at a yield."""
+        if body is None:
+            return None  # a plain body behind a decorator, or one that ran to its end
         for _ in body:
             now = monotonic()
             if run.stop or now > end or self.limit <= 1:
                 return Suspended(0, entry, body)
         return None
 
-    def _finish(self, run: RoutineRun) -> Report:
-        start = self.since = monotonic()
-        try:
-            entry = run.grant.popleft()
-        except IndexError:
-            return self._report(0, start)
-        self.mark = entry
-        if run.stop:
-            return self._report(0, start, returned=entry)
-        self.begun = entry
+    def _finish(self, run: RoutineRun, entry: Entry, done: int, start: float) -> Report:
         if run.log is not None:
             self._log_start(run.log, entry)
         failed = None
@@ -308,9 +318,9 @@ class Token:
                 run.make_state()
             run.instance.finish()
         except BaseException as error:  # noqa: BLE001 -- border to user code
-            failed = self._failed(run, entry, error)
-        self._log_end(run.log, entry, start)
-        return self._report(0 if failed else 1, start, failed=failed)
+            failed = (entry, failure_of(run.id, {}, error))
+        self._log_end(run.log, entry, self.since)
+        return self._report(done, start, failed=failed, finished=True)
 
     def _report(
         self,
@@ -318,10 +328,12 @@ class Token:
         start: float,
         *,
         failed: tuple[Entry, Failure] | None = None,
-        returned: Entry | Suspended | None = None,
+        returned: Entry | Special | None = None,
         suspended: Suspended | None = None,
+        finished: bool = False,
     ) -> Report:
-        return Report(self, done, monotonic() - start, self._thread(), failed, returned, suspended)
+        seconds = monotonic() - start
+        return Report(self, done, seconds, self._thread(), failed, returned, suspended, finished)
 
     def _failed(self, run: RoutineRun, entry: Entry, error: BaseException) -> tuple[Entry, Failure]:
         return entry, failure_of(run.id, run.values_of(entry), error)
@@ -348,7 +360,7 @@ class RoutineRun:
 
     __slots__ = (
         "_announce", "_state_lock", "activations", "continued", "dirty", "emitters", "failures",
-        "finishing", "grant", "id", "index", "instance", "job_id", "limit", "log", "logic", "open",
+        "grant", "id", "index", "instance", "job_id", "limit", "log", "logic", "open",
         "over", "parked_out", "passed", "plan", "ready", "refused", "reports", "seconds", "sets",
         "single", "slots", "state_missing", "stop", "stops", "suspended", "tokens",
     )  # fmt: skip
@@ -376,18 +388,17 @@ class RoutineRun:
         self.limit = workers if plan.max_parallel is None else plan.max_parallel
         self.ready: deque[Entry] = deque()
         self.grant: deque[Entry] = deque()
-        self.suspended: deque[Suspended] = deque()
-        self.continued: deque[Suspended] = deque()
+        self.suspended: deque[Special] = deque()
+        self.continued: deque[Special] = deque()
         self.tokens: set[Token] = set()
         self.reports: deque[Report] = deque()
         self.log: deque[LogRow] | None = None
         self.dirty = False
         self.stop = self.over = False
-        self.finishing = False
         self.open = self.single
         self.parked_out = 0
         self.stops: tuple[int, ...] = ()
-        self.passed: int | None = None
+        self.passed: set[int] = set()
         self.activations = self.failures = self.refused = 0
         self.seconds = 0.0
         self.state_missing = plan.has_state
@@ -401,8 +412,22 @@ class RoutineRun:
             self._announce(self)
 
     def bodies(self) -> int:
-        """How many of its tokens have begun a body and not reported yet."""
-        return sum(token.begun is not None for token in self.tokens)
+        """How many of its bodies have begun and not ended, as far as was reported."""
+        standing = sum(type(item) is Suspended for item in self.suspended)
+        return standing + sum(token.begun is not None for token in self.tokens)
+
+    def may_begin(self) -> bool:
+        """Whether something is ready that may start or go on now."""
+        if self.parked_out:
+            return False
+        return bool(self.suspended) or (bool(self.ready) and self.bodies() < self.limit)
+
+    def next_number(self) -> int:
+        """The number of what would start next; of `UNLIMITED` when there is nothing."""
+        special = self.suspended[0].number if self.suspended else UNLIMITED
+        if self.ready and self.bodies() < self.limit:
+            return min(special, self.ready[0][0])
+        return special
 
     def owns(self, emitter: Emitter) -> bool:
         """Whether it is one of this routine's."""
@@ -419,7 +444,7 @@ class RoutineRun:
 
     def messages_of(self, entry: Entry) -> tuple[Entry, ...]:
         """The messages an activation is bound to, in the order of the slots."""
-        if self.single and not self.finishing:
+        if self.single:
             return (entry,)
         return tuple(entry[1]) if entry[1] is not None and self.slots else ()
 
@@ -428,8 +453,8 @@ class RoutineRun:
         messages = self.messages_of(entry)
         return {slot.name: message[1] for slot, message in zip(self.slots, messages, strict=False)}
 
-    def pop_generator(self) -> Entry | Suspended | None:
-        """The next thing to run of a generator routine: those that began go first."""
+    def pop_any(self) -> Entry | Special | None:
+        """The next thing to run: what has begun or finishes goes first."""
         for queue in (self.continued, self.grant):
             try:
                 return queue.popleft()

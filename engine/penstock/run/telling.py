@@ -68,7 +68,7 @@ class Teller:
                 hold.why,
                 place.id if place else "",
                 hold.stops,
-                _held_messages(place),
+                _held_messages(place, hold.number if place and place.id == hold.at else None),
                 running,
                 max(0, ready - 1),
             )
@@ -156,11 +156,13 @@ def summary_of(failure: Failure) -> FailureSummary:
     )
 
 
-def _held_messages(run: RoutineRun | None) -> tuple[HeldMessage, ...]:
-    """The messages bound to the activation that would go next."""
+def _held_messages(run: RoutineRun | None, number: int | None) -> tuple[HeldMessage, ...]:
+    """The messages bound to the activation that would go next, or to the one that was hit."""
     if run is None or not run.ready:
         return ()
-    messages = run.messages_of(run.ready[0])
+    wanted = run.next_number() if number is None else number
+    entry = next((entry for entry in run.ready if entry[0] == wanted), None)
+    messages = run.messages_of(entry) if entry is not None else ()
     return tuple(
         HeldMessage(slot.name, number, summarize(value))
         for slot, (number, value) in zip(run.slots, messages, strict=False)
