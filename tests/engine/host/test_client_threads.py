@@ -502,6 +502,24 @@ def test_everything_told_survives_json_and_is_in_order_for_each_job(
         assert seqs == sorted(seqs), "told out of order"
 
 
+def test_what_is_told_of_a_job_that_is_held_and_resumed_comes_in_order(
+    client: EngineClient, watch: Watch, folder: Folder
+) -> None:
+    text = folder.chain("Numbers", "Pass", a={"many": 200})
+    for _ in range(12):
+        job_id = client.start(text, str(folder.path))
+        while not watch.of(JobEnded, job_id):
+            client.pause(job_id)
+            watch.drain()
+            client.resume(job_id)
+            watch.drain()
+    watch.drain()
+
+    for job_id in {told.job_id for told in watch.of(JobEnded)}:
+        seqs = [event.seq for event in watch.of(EngineEvent, job_id)]
+        assert seqs == sorted(seqs), "told out of order"
+
+
 def test_counters_come_in_one_progress_a_changed_live_job(
     client: EngineClient, watch: Watch, folder: Folder
 ) -> None:
