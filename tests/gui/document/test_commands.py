@@ -108,6 +108,20 @@ def test_edits_compose_in_a_macro(document: FlowDocument) -> None:
     assert stack.count() == 1
 
 
+def test_an_edit_made_early_undoes_to_what_was_there_when_it_was_done(
+    document: FlowDocument,
+) -> None:
+    stack = QUndoStack()
+    edits = [RemoveItems(document, ["split"]), ChangeConfig(document, "lines", "text", "x")]
+    stack.push(edits[0])
+    between = document.flow.to_json()
+    stack.push(edits[1])
+
+    stack.undo()
+
+    assert document.flow.to_json() == between
+
+
 def test_a_renamed_routine_keeps_its_connections_and_undo_tells_a_rename(
     document: FlowDocument,
 ) -> None:

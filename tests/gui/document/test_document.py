@@ -77,14 +77,29 @@ def test_save_as_elsewhere_still_finds_the_routines(document: FlowDocument, tmp_
     home = document.folder
 
     document.save(tmp_path / "elsewhere.flow.json")
-    above = list(document.flow.folders)
+    above, found = list(document.flow.folders), document.spec("split").error
     (tmp_path / "other").mkdir()
     document.save(tmp_path / "other" / "far.flow.json")
 
     assert above == ["words"], "below the file: relative, so the tree can be moved"
+    assert found is None
     assert document.flow.folders == [home.as_posix()]
     assert document.spec("split").error is None
     assert document.code_folders == (home,)
+
+
+def test_undoing_past_a_save_elsewhere_leaves_the_place_alone(
+    document: FlowDocument, tmp_path: Path
+) -> None:
+    before = document.memento()
+    document.move("count", (1.0, 1.0))
+    document.save(tmp_path / "elsewhere.flow.json")
+
+    document.restore(before)
+
+    assert document.position("count") == (480, 0)
+    assert document.flow.folders == ["words"]
+    assert document.spec("split").error is None
 
 
 def test_a_failed_save_keeps_path_and_folders(document: FlowDocument, tmp_path: Path) -> None:
