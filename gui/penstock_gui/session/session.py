@@ -1,29 +1,21 @@
-"""What canvas, docks and window share: the document, the job shown, the selection, breakpoints."""
+"""One person's work on one flow: what is edited, which job is shown, what is selected."""
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from PySide6.QtCore import QObject, Signal
 from PySide6.QtGui import QUndoStack
 
 from penstock.flow import Connection, RoutineSpec
-from penstock.host import (
-    BreakpointSpec,
-    CommandRefused,
-    EngineSnapshot,
-    RoutineValues,
-    StartRefused,
-    ThreadTable,
-)
+from penstock.host import BreakpointSpec, CommandRefused, StartRefused
 from penstock.ids import ID_PATTERN, PortRef
 from penstock.observe import JobView
-from penstock_gui.bridge import Drained, EngineBridge
+from penstock_gui.bridge import EngineBridge
 from penstock_gui.document import (
     AddRoutine,
     ChangeConfig,
@@ -36,42 +28,10 @@ from penstock_gui.document import (
     RenameRoutine,
     SourceWatch,
 )
+from penstock_gui.session.breakpoints import Breakpoints
+from penstock_gui.session.client import Client
+from penstock_gui.session.selection import NOTHING, Selection
 
-
-class Client(Drained, Protocol):
-    """What the window asks of an engine; every call returns at once, data is plain."""
-
-    def start(
-        self,
-        flow_json: str,
-        folder: str | None = None,
-        entry_params: dict[str, Any] | None = None,
-    ) -> str: ...
-    def pause(self, job_id: str | None = None) -> None: ...
-    def resume(self, job_id: str | None = None) -> None: ...
-    def step(self, job_id: str) -> None: ...
-    def cancel(self, job_id: str) -> None: ...
-    def breakpoints(self, specs: Sequence[BreakpointSpec]) -> None: ...
-    def snapshot(self) -> EngineSnapshot: ...
-    def threads(self) -> ThreadTable: ...
-    def last_values(self, job_id: str, routine: str) -> RoutineValues: ...
-    def close(self, timeout: float = 5.0) -> None: ...
-
-
-@dataclass(frozen=True)
-class Selection:
-    """What is chosen on the canvas: routines, or else one connection, or nothing."""
-
-    routines: frozenset[str] = frozenset()
-    connection: Connection | None = None
-
-    @property
-    def routine(self) -> str | None:
-        """The routine, when exactly one is selected."""
-        return next(iter(self.routines)) if len(self.routines) == 1 else None
-
-
-NOTHING = Selection()
 _ROOM = (240.0, 140.0)
 _CONFIG_FIELD = re.compile(
     rf"routines\.(?P<routine>{ID_PATTERN.pattern})\.config\.(?P<field>\w+)(?P<why>.*)"
@@ -128,9 +88,7 @@ class Session(QObject):
         self._started: dict[str, str] = {}
         self._edited: str | None = None
         self._refused_fields: dict[tuple[str, str], str] = {}
-        self._breakpoints: dict[str, BreakpointSpec] = {}
-        self._unbound: dict[str, BreakpointSpec] = {}
-        self._last_breakpoint = 0
+        self._breakpoints = Breakpoints()
         self._listen()
 
     def _listen(self) -> None:
@@ -296,19 +254,15 @@ class Session(QObject):
     @property
     def breakpoints(self) -> Mapping[str, BreakpointSpec]:
         """The breakpoints by the routine they stand before."""
-        return self._breakpoints
+        return self._breakpoints.by_routine
 
     def toggle_breakpoint(self, routine_id: str) -> None:
         """Set a breakpoint before a routine, or take it away."""
-        if routine_id in self._breakpoints:
-            del self._breakpoints[routine_id]
-        elif routine_id in self.document.flow.routines:
-            self._last_breakpoint += 1
-            self._breakpoints[routine_id] = BreakpointSpec(self._last_breakpoint, routine_id)
-        self._send_breakpoints()
+        if routine_id in self.document.flow.routines and self._breakpoints.toggle(routine_id):
+            self._send_breakpoints()
 
     def _send_breakpoints(self) -> None:
-        self.client.breakpoints(tuple(self._breakpoints.values()))
+        self.client.breakpoints(self._breakpoints.specs())
         self.breakpoints_changed.emit()
 
     # Editing.
@@ -389,7 +343,7 @@ class Session(QObject):
 
     def _on_document_replaced(self) -> None:
         self.undo.clear()
-        self._breakpoints, self._unbound = {}, {}
+        self._breakpoints.clear()
         self._send_breakpoints()
         self.select()
         self.show_job(None)
@@ -400,25 +354,19 @@ class Session(QObject):
 
     def _on_routine_added(self, routine_id: str) -> None:
         """Undoing a deletion brings the routine's breakpoint back."""
-        spec = self._unbound.pop(routine_id, None)
-        if spec is not None:
-            self._breakpoints[routine_id] = spec
+        if self._breakpoints.bring_back(routine_id):
             self._send_breakpoints()
 
     def _on_routine_removed(self, routine_id: str) -> None:
         if routine_id in self._selection.routines:
             self.select(self._selection.routines - {routine_id})
-        spec = self._breakpoints.pop(routine_id, None)
-        if spec is not None:
-            self._unbound[routine_id] = spec
+        if self._breakpoints.remove(routine_id):
             self._send_breakpoints()
 
     def _on_routine_renamed(self, old: str, new: str) -> None:
         if old in self._selection.routines:
             self.select((self._selection.routines - {old}) | {new})
-        spec = self._breakpoints.pop(old, None)
-        if spec is not None:
-            self._breakpoints[new] = replace(spec, place=new)
+        if self._breakpoints.rename(old, new):
             self._send_breakpoints()
 
     def _on_disconnected(self, connection: Connection) -> None:

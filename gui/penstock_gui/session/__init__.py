@@ -1,0 +1,14 @@
+"""What canvas, docks and window share.
+
+General layout:
+    client       the engine as the window sees it
+    selection    what is selected
+    breakpoints  which routines have one
+    session      Session: document, job shown, selection, breakpoints, edits
+"""
+
+from penstock_gui.session.client import Client
+from penstock_gui.session.selection import NOTHING, Selection
+from penstock_gui.session.session import Session
+
+__all__ = ["NOTHING", "Client", "Selection", "Session"]
