@@ -432,6 +432,22 @@ def test_sources_changed_on_disk_show_up_by_themselves(session: Session, qtbot: 
     assert session.document.spec("count").slot("more") is not None
 
 
+def test_a_session_that_goes_says_nothing_of_its_history(
+    qtbot: QtBot, tmp_path: Path, client: ScriptedClient
+) -> None:
+    document, bridge = FlowDocument(), EngineBridge(client, interval_ms=10_000)
+    document.load(write_words(tmp_path))
+    session = Session(document, client, bridge)
+    session.move({"lines": (1.0, 1.0)})
+    told = heard(session.undo.cleanChanged)
+
+    session.deleteLater()
+    qtbot.waitSignal(session.destroyed, timeout=2000).wait()
+
+    assert told == []
+    bridge.stop()
+
+
 # With the real engine.
 
 

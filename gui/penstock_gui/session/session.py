@@ -75,7 +75,7 @@ class Session(QObject):
         self.document = document
         self.client = client
         self.bridge = bridge
-        self.undo = QUndoStack(self)
+        self.undo = _quiet_at_the_end(QUndoStack(self), self)
         self._sources = SourceWatch(document, self)
         self.trusted: Callable[[Path], bool] = lambda folder: False
         self.view_centre: Callable[[], Point] | None = None
@@ -408,6 +408,12 @@ class Session(QObject):
 
     def _forget_edited(self) -> None:
         self._edited = None
+
+
+def _quiet_at_the_end(undo: QUndoStack, owner: QObject) -> QUndoStack:
+    """A stack clears itself while it is destroyed: nobody must hear of that any more."""
+    owner.destroyed.connect(lambda: undo.blockSignals(True))
+    return undo
 
 
 def _what_runs(flow_json: str) -> str:
