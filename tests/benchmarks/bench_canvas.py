@@ -20,6 +20,7 @@ sys.path[:0] = [str(ROOT / part) for part in ("engine", "gui", "tests")]
 
 from PySide6.QtCore import QPoint  # noqa: E402
 from PySide6.QtGui import QPixmap  # noqa: E402
+from PySide6.QtTest import QTest  # noqa: E402
 from PySide6.QtWidgets import QApplication  # noqa: E402
 
 from helpers.scripted import ScriptedClient, routine_count, slot_count  # noqa: E402
@@ -32,6 +33,8 @@ from penstock_gui.theme import Theme  # noqa: E402
 
 ROUNDS = 15
 WIRES_A_NODE = 1.5
+INDEX_MS = 2_500
+"""After so long without a new item Qt has sorted a scene's items into its index."""
 STATES = ("idle", "queued", "running", "matching", "gated", "waiting")
 
 
@@ -87,6 +90,7 @@ class Bench:
         self.job = self.client.start(self.document.flow.to_json())
         self.client.tell_started(self.job, "bench")
         self.session.show_job(self.job)
+        QTest.qWait(INDEX_MS)
 
     def frame(self) -> None:
         """Paint the whole view once."""

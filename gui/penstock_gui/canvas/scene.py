@@ -41,6 +41,8 @@ class FlowScene(QGraphicsScene):
     Signals:
         restructured(): items were added, removed, moved, reshaped or selected
         rebuilt(bool): all items are new; whether they are another flow's
+
+    The view says by ``in_view`` what it shows, by ``is_far`` that it shows no single items.
     """
 
     restructured = Signal()
@@ -50,7 +52,7 @@ class FlowScene(QGraphicsScene):
         super().__init__(parent)
         self.nodes: dict[str, NodeItem] = {}
         self.edges: dict[Connection, EdgeItem] = {}
-        self.in_view = QRectF()
+        self.in_view, self.is_far = QRectF(), False
         self.guard = PaintGuard()
         self._session = session
         self._document: FlowDocument = session.document
@@ -99,7 +101,7 @@ class FlowScene(QGraphicsScene):
 
     def spinning_in_view(self) -> Iterator[NodeItem]:
         """Items with a turning glyph that somebody can see."""
-        for node in self.nodes.values():
+        for node in () if self.is_far else self.nodes.values():
             if node.picture.look.spins and self.in_view.intersects(node.body):
                 yield node
 

@@ -169,7 +169,7 @@ class FlowView(Camera):
     # What others tell.
 
     def _on_looked_elsewhere(self) -> None:
-        self.graph.in_view = self.seen
+        self.graph.in_view, self.graph.is_far = self.seen, self.is_overview
         self.graph.live.look_again()
         self._pointer.place()
 

@@ -212,6 +212,20 @@ def test_what_is_out_of_view_is_brought_up_to_date_when_it_is_seen(
     qtbot.waitUntil(lambda: node.picture.look.words == "running")
 
 
+def test_glyphs_turn_only_where_they_are_seen(desk: Desk, clock: Clock) -> None:
+    job = desk.run()
+    desk.client.tell_progress(job, {"split": routine_count("running", running=1)})
+    ink, turned = desk.view.ink, []
+    for place, zoom in ((QPointF(320, 0), 1.0), (QPointF(9000, 0), 1.0), (QPointF(320, 0), 0.2)):
+        desk.view.look_at(place, zoom)
+        clock.now += 1
+        before = ink.spin
+        desk.refresh()
+        turned.append(ink.spin != before)
+
+    assert turned == [True, False, False]
+
+
 def test_the_overview_shows_states_in_colour(desk: Desk) -> None:
     job = held(desk)
     desk.client.tell_progress(job, {"count": routine_count("running", running=1)})
