@@ -441,8 +441,8 @@ def test_a_session_that_goes_says_nothing_of_its_history(
     session.move({"lines": (1.0, 1.0)})
     told = heard(session.undo.cleanChanged)
 
-    session.deleteLater()
-    qtbot.waitSignal(session.destroyed, timeout=2000).wait()
+    with qtbot.waitSignal(session.destroyed, timeout=2000):
+        session.deleteLater()
 
     assert told == []
     bridge.stop()
