@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 
 from PySide6.QtCore import QAbstractItemModel, QEvent, QRect, Qt
-from PySide6.QtGui import QMouseEvent
+from PySide6.QtGui import QMouseEvent, QPaintEvent
 from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QTableView, QWidget
 
 from penstock_gui.theme import Theme
@@ -13,11 +14,16 @@ from penstock_gui.widgets.cell_delegate import CellDelegate
 
 
 class RowTable(QTableView):
-    """A table view set up for rows; give the widths with `set_columns` after the model."""
+    """A table view set up for rows; give the widths with `set_columns` after the model.
+
+    ``paint_seconds`` is how long the last painting took: while routines compute, that is many
+    times what it needs by itself, and whoever changes rows by a timer should wait accordingly.
+    """
 
     def __init__(self, theme: Theme, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._theme = theme
+        self.paint_seconds = 0.0
         self._widths: tuple[int | None, ...] = ()
         self._cells = CellDelegate(theme, self)
         self.setItemDelegate(self._cells)
@@ -82,6 +88,11 @@ class RowTable(QTableView):
     def setModel(self, model: QAbstractItemModel | None) -> None:
         super().setModel(model)
         self._apply_columns()
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        begin = time.perf_counter()
+        super().paintEvent(event)
+        self.paint_seconds = time.perf_counter() - begin
 
     def mouseMoveEvent(self, event: QMouseEvent) -> None:
         super().mouseMoveEvent(event)

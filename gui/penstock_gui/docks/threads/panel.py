@@ -14,6 +14,8 @@ from penstock_gui.theme import Theme
 from penstock_gui.widgets import EmptyState, RowTable
 
 POLL_MS = 220
+LONGEST_MS = 1000
+PAINTING_SHARE = 8  # an eighth of the window's time at most
 _WIDTHS = (120, 96, 48, None, 72)
 
 
@@ -31,10 +33,9 @@ class ThreadsPanel(QWidget):
         self.model = ThreadsModel(self._swatch, self)
         self.strip = PoolStrip(theme)
         self.table = RowTable(theme)
-        self._timer = QTimer(self)
-        self._timer.setInterval(POLL_MS)
+        self._timer = QTimer(self, singleShot=True)
         self._build(run_action)
-        self._timer.timeout.connect(self.poll)
+        self._timer.timeout.connect(self._on_timer)
         session.selection_changed.connect(self._mark)
         session.job_selected.connect(self._mark)
         self.table.clicked.connect(self._on_table_chosen)
@@ -57,6 +58,16 @@ class ThreadsPanel(QWidget):
         self._stack.setCurrentIndex(1 if started else 0)
         self.strip.show_use(table.pool)
         self.model.update(table.threads if started else ())
+
+    @property
+    def pause_ms(self) -> int:
+        """How long to wait before asking again: the longer painting took, the longer."""
+        paid = PAINTING_SHARE * 1000 * self.table.paint_seconds
+        return round(min(LONGEST_MS, max(POLL_MS, paid)))
+
+    def _on_timer(self) -> None:
+        self.poll()
+        self._timer.start(self.pause_ms)
 
     def _build(self, run_action: QAction | None) -> None:
         self.table.setModel(self.model)
@@ -98,8 +109,7 @@ class ThreadsPanel(QWidget):
 
     def showEvent(self, event: QShowEvent) -> None:
         super().showEvent(event)
-        self.poll()
-        self._timer.start()
+        self._on_timer()
 
     def hideEvent(self, event: QHideEvent) -> None:
         super().hideEvent(event)
