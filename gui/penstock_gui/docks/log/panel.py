@@ -22,7 +22,7 @@ from penstock_gui.docks.log.model import LIMIT, LogModel
 from penstock_gui.session import Session
 from penstock_gui.theme import Theme
 from penstock_gui.widgets import EmptyState, PlainLabel, RowTable, SearchLine
-from penstock_gui.widgets.wording import plural
+from penstock_gui.widgets.wording import clock_ms, plural
 
 BATCH_MS = 50
 _FILLS = "Starts, holds, ends and failures of jobs are listed here while they run."
@@ -174,7 +174,7 @@ class LogPanel(QWidget):
         if entry is None:
             self.details.hide()
         else:
-            self.details.show_text(f"{entry.source}: {entry.message}", entry.details)
+            self.details.show_text(f"{clock_ms(entry.time)}  {entry.source}", entry.details)
 
     def _on_table_chosen(self, index: QModelIndex) -> None:
         entry = self.model.entry(index.row())
