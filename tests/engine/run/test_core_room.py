@@ -263,3 +263,52 @@ def test_a_source_of_several_events_is_gated_by_any_of_them() -> None:
 
     assert left == right == list(range(10))
     assert job.slot_count("y.value").high_water <= 3
+
+
+def test_what_a_running_body_emits_does_not_pass_what_is_parked() -> None:
+    """The consumer has made room and not reported yet: the slot looks free, and isn't."""
+
+    def logic(self: Any) -> None:
+        for n in range(5):
+            self.out.emit(n)
+        job.news()
+        job.run("b")
+        self.out.emit(5)
+        job.inbox.remove(job.core.by_id["a"])
+        job.feed(job.core.by_id["a"])
+
+    seen: list[Any] = []
+    job = Driven(chain(routine(logic), sink(seen, capacity=2)))
+    job.start()
+    job.work()
+
+    assert seen == list(range(6))
+
+
+def test_a_generator_stops_at_its_next_yield_when_others_have_filled_the_slot() -> None:
+    went_on: list[int] = []
+
+    def logic(self: Any) -> Iterator[None]:
+        for n in range(4):
+            self.out.emit(n)
+            if n == 0:
+                job.news()
+            went_on.append(n)
+            yield
+
+    seen: list[Any] = []
+    job = Driven(
+        flow_of(
+            {"x": burst(range(100, 102)), "g": routine(logic), "z": sink(seen, capacity=2)},
+            "x.out -> z.value",
+            "g.out -> z.value",
+        )
+    )
+    job.start()
+    job.run("x")
+    job.news()
+    job.run("g")
+
+    assert went_on == [0]
+    job.work()
+    assert seen == [100, 101, 0, 1, 2, 3]

@@ -1,0 +1,92 @@
+"""The shell around the core: waking its loop, and waiting for it."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from typing import Any, cast
+
+from helpers.bodies import Gate, gated_source
+from helpers.flows import chain, pass_on, source
+from penstock import JobStatus, Runtime
+from penstock.run.messages import Cancel, Resume
+
+DEADLINE = 20.0
+
+
+class Guard:
+    """The guard of a job whose loop is about to sleep: somebody appends in that very moment."""
+
+    def __init__(self, inner: Any, act: Callable[[], object]) -> None:
+        self._inner = inner
+        self._act: Callable[[], object] | None = act
+
+    def acquire(self, blocking: bool = True) -> bool:
+        return bool(self._inner.acquire(blocking))
+
+    def release(self) -> None:
+        act, self._act = self._act, None
+        if act is not None:
+            act()
+        self._inner.release()
+
+
+def test_what_is_appended_while_the_loop_goes_to_sleep_is_not_left_lying() -> None:
+    gate = Gate()
+    with Runtime(workers=1) as runtime:
+        job = runtime.exec(chain(gated_source(gate), pass_on()))
+        gate.wait_came()
+        executor = runtime.jobs.get(job.id)
+        late: list[bool] = []
+
+        def append() -> None:
+            executor.task_queue.append(Cancel())
+            late.append(executor._guard.acquire(False))  # taken: so this one wakes nobody
+
+        executor._guard = cast("Any", Guard(executor._guard, append))
+        executor.send(Resume(0))
+
+        assert job.wait(DEADLINE) is JobStatus.CANCELLED
+        assert late == [False]
+        gate.open()
+
+
+def test_wait_joins_the_finished_loop_thread() -> None:
+    with Runtime(workers=1) as runtime:
+        job = runtime.exec(chain(source([1])))
+        job.wait(DEADLINE)
+        executor = runtime.jobs.get(job.id)
+        joined: list[str] = []
+
+        class Thread(threading.Thread):
+            def join(self, timeout: float | None = None) -> None:
+                joined.append(self.name)
+
+        executor.event_loop_thread = Thread(name="watched")
+        job.wait(DEADLINE)
+
+        assert joined == ["watched"]
+
+
+def test_the_queue_and_the_pool_of_a_job_can_be_seen() -> None:
+    gate = Gate()
+    with Runtime(workers=1) as runtime:
+        job = runtime.exec(chain(gated_source(gate)))
+        gate.wait_came()
+        executor = runtime.jobs.get(job.id)
+
+        assert executor.thread_pool is runtime.pool
+        assert executor.event_loop_thread is not None
+        assert executor.event_loop_thread.is_alive()
+        assert executor.event_loop_thread.daemon
+        gate.open()
+        job.wait(DEADLINE)
+        assert not executor.task_queue
+
+
+def test_all_jobs_are_listed_oldest_first() -> None:
+    with Runtime(workers=1) as runtime:
+        jobs = [runtime.exec(chain(source([1]))) for _ in range(5)]
+        runtime.jobs.wait_all(DEADLINE)
+
+        assert [executor.state for executor in runtime.jobs.list()] == jobs
