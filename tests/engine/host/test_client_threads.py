@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator
 from itertools import count, pairwise
 from pathlib import Path
 from time import monotonic
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -502,22 +502,46 @@ def test_everything_told_survives_json_and_is_in_order_for_each_job(
         assert seqs == sorted(seqs), "told out of order"
 
 
-def test_what_is_told_of_a_job_that_is_held_and_resumed_comes_in_order(
+class Slow:
+    """The instruments of one job; telling a hold takes until the gate is open."""
+
+    def __init__(self, inner: Any, gate: Gate) -> None:
+        self._inner = inner
+        self._gate = gate
+
+    def tell(self, event: EngineEvent) -> None:
+        if isinstance(event, JobHeld):
+            self._gate.wait_here()
+        self._inner.tell(event)
+
+
+def test_counters_do_not_overtake_what_happened_before_they_were_taken(
     client: EngineClient, watch: Watch, folder: Folder
 ) -> None:
-    text = folder.chain("Numbers", "Pass", a={"many": 200})
-    for _ in range(12):
-        job_id = client.start(text, str(folder.path))
-        while not watch.of(JobEnded, job_id):
-            client.pause(job_id)
-            watch.drain()
-            client.resume(job_id)
-            watch.drain()
-    watch.drain()
+    """A job is held; its loop has yet to tell that, while the window asks for counters."""
+    job_id = client.start(folder.chain("Numbers", "Gated"), str(folder.path))
+    watch.until(lambda: watch.of(JobProgress, job_id))
+    folder.gate.wait_came()
+    telling = Gate()
+    assert client._runtime is not None
+    executor = client._runtime.jobs.get(job_id)
+    executor._instruments = cast("Any", Slow(executor._instruments, telling))
+    client.pause(job_id)
+    telling.wait_came()
+    tick = threading.Event()
+    for _ in range(50):
+        watch.drain()
+        if any(told.status == "PAUSING" for told in watch.of(JobProgress)):
+            break
+        tick.wait(0.01)
+    telling.open()
+    watch.until(lambda: watch.of(JobHeld))
+    folder.gate.open()
+    client.resume(job_id)
+    watch.ended(job_id)
 
-    for job_id in {told.job_id for told in watch.of(JobEnded)}:
-        seqs = [event.seq for event in watch.of(EngineEvent, job_id)]
-        assert seqs == sorted(seqs), "told out of order"
+    seqs = [event.seq for event in watch.of(EngineEvent, job_id)]
+    assert seqs == sorted(seqs), watch.told
 
 
 def test_counters_come_in_one_progress_a_changed_live_job(

@@ -11,7 +11,6 @@ from hypothesis.stateful import (
     RuleBasedStateMachine,
     initialize,
     invariant,
-    precondition,
     rule,
     run_state_machine_as_test,
 )
@@ -109,10 +108,9 @@ class Random(RuleBasedStateMachine):
             self.debugger.pause(self.job.id)
             self.debugger.resume(self.job.id)
 
-    @precondition(lambda self: self.debugger.held(self.job.id))
     @rule(many=st.integers(1, 4))
     def step(self, many: int) -> None:
-        for _ in range(many):
+        for _ in range(many if self.debugger.held(self.job.id) else 0):
             self.settle()
             if self.job.status is not JobStatus.PAUSED or not self.debugger.ready(self.job.id):
                 return
@@ -126,6 +124,20 @@ class Random(RuleBasedStateMachine):
     def pieces(self) -> tuple[int, int]:
         emitted = sum(sum(count.emitted.values()) for count in self.job.routines.values())
         return self.total("activations"), emitted
+
+    @rule(depth=st.integers(0, 5))
+    def toggle_breakpoint(self, depth: int) -> None:
+        place = list(self.job.routines)[depth % len(self.job.routines)]
+        there = [one.id for one in self.debugger.breakpoints.list() if one.place == place]
+        if there:
+            self.debugger.breakpoints.remove(there[0])
+        else:
+            self.debugger.breakpoints.add(place)
+
+    @rule()
+    def go_to_the_next_stop(self) -> None:
+        self.debugger.resume(self.job.id)
+        self.debugger.wait_held(self.job.id, 0.01)
 
     @rule()
     def post(self) -> None:
@@ -159,7 +171,11 @@ class Random(RuleBasedStateMachine):
         if not hasattr(self, "job"):
             return
         begin = monotonic()
+        self.debugger.breakpoints.clear()
         self.debugger.resume()
+        while self.debugger.wait_held(self.job.id, DEADLINE) is not None:
+            # A stop was hit before the loop heard that there is none any more.
+            self.debugger.resume()
         status = self.job.wait(DEADLINE)
         story = self.job.snapshot()
         self.runtime.shutdown()
