@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import wraps
 from typing import Any
 
 import pytest
@@ -435,3 +436,40 @@ def test_values_are_kept_as_summaries_when_somebody_may_ask() -> None:
     newest = job.core.by_id["a"].emitters[0].values[-1]
     assert newest[2].text == "3"
     assert not Driven(chain(source([1]))).core.by_id["a"].emitters[0].values
+
+
+def test_when_a_key_function_ends_the_job_the_other_branches_get_nothing_more() -> None:
+    seen: list[Any] = []
+    job = Driven(
+        flow_of(
+            {"s": burst([{}]), "p": pair(activation=AllSlots(match="k")), "z": sink(seen)},
+            "s.out -> p.left",
+            "s.out -> z.value",
+        )
+    )
+    job.start()
+    job.work()
+
+    assert job.status == "FAILED"
+    assert seen == []
+    assert isinstance(job.events[-1], JobEnded)
+
+
+def test_a_body_behind_a_decorator_runs() -> None:
+    def twice(inner: Any) -> Any:
+        @wraps(inner)
+        def outer(self: Any, value: int) -> Any:
+            inner(self, value)
+            return inner(self, value)
+
+        return outer
+
+    @twice
+    def logic(self: Any, value: int) -> None:
+        self.out.emit(value)
+
+    job = Driven(flow_of({"a": routine(logic, slots={"value": Slot(int)})}))
+    job.start(a__value=4)
+    job.work()
+
+    assert job.outputs["a.out"] == [4, 4]

@@ -634,3 +634,42 @@ def test_the_hold_is_told_again_when_a_late_body_changes_what_goes_next() -> Non
 
     assert [hold.place for hold in job.of(JobHeld)] == ["", "c"]
     assert len({hold.held_id for hold in job.of(JobHeld)}) == 1
+
+
+def test_a_resume_during_a_step_lets_everything_go_on() -> None:
+    job, seen = paused(range(4))
+    job.feed(Step())
+
+    job.feed(Resume(99_999))
+    job.work()
+
+    assert seen == [0, 1, 2, 3]
+    assert job.status == "COMPLETED"
+
+
+def test_a_cancel_during_a_step_ends_the_job() -> None:
+    job, seen = paused(range(4))
+    job.feed(Step())
+
+    job.feed(Cancel())
+    job.run("b")
+    job.news()
+
+    assert job.status == "CANCELLED"
+    assert seen == []
+
+
+def test_a_pause_of_a_held_job_keeps_its_breakpoint_s_place() -> None:
+    seen: list[Any] = []
+    job = Driven(chain(burst(range(2)), sink(seen)))
+    job.start(stops={"b": (1,)})
+    job.work()
+    job.feed(Pause(70_000))
+    job.feed(Resume(69_999))
+    assert job.status == "PAUSED"
+
+    job.feed(Resume(70_000))
+    job.work()
+
+    assert seen == [0]
+    assert job.held.messages[0].value.text == "1"

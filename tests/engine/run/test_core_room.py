@@ -312,3 +312,28 @@ def test_a_generator_stops_at_its_next_yield_when_others_have_filled_the_slot() 
     assert went_on == [0]
     job.work()
     assert seen == [100, 101, 0, 1, 2, 3]
+
+
+def test_a_producer_that_looked_too_quick_goes_on_when_all_of_it_fits() -> None:
+    """It is asked to stop by what was free a while ago; the core sees that there is room."""
+    stopped: list[bool] = []
+
+    def logic(self: Any) -> None:
+        for n in (0, 1):
+            self.out.emit(n)
+        job.news()
+        job.run("b")
+        job.news()
+        for n in (2, 3, 4):
+            self.out.emit(n)
+        stopped.append(job.core.by_id["a"].stop)
+        job.news()
+        stopped.append(job.core.by_id["a"].stop)
+
+    seen: list[Any] = []
+    job = Driven(chain(routine(logic), sink(seen, capacity=3)))
+    job.start()
+    job.work()
+
+    assert stopped == [True, False]
+    assert seen == [0, 1, 2, 3, 4]
