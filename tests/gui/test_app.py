@@ -147,11 +147,14 @@ def clock() -> Clock:
 
 @pytest.fixture
 def collector(qapp: QObject, clock: Clock) -> Iterator[Collector]:
-    thresholds = gc.get_threshold()
+    thresholds, was_on = gc.get_threshold(), gc.isenabled()
+    gc.enable()
     one = Collector(lambda: clock.now > 30, clock)
     yield one
     one.stop()
     gc.set_threshold(*thresholds)
+    if not was_on:
+        gc.disable()
 
 
 def test_collection_is_off_and_stays_off(collector: Collector) -> None:
@@ -184,8 +187,8 @@ def test_all_garbage_is_collected_when_idle_or_once_a_minute(
     assert collector.tick() == 2
 
 
-def test_collection_is_on_again_after_the_window(qapp: QObject) -> None:
-    Collector(lambda: True).stop()
+def test_collection_is_on_again_after_the_window(collector: Collector) -> None:
+    collector.stop()
 
     assert gc.isenabled()
 

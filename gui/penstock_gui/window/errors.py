@@ -24,6 +24,7 @@ from PySide6.QtWidgets import (
 
 from penstock_gui.theme import Theme
 from penstock_gui.widgets import PlainLabel
+from penstock_gui.widgets.wording import plural
 
 MAX_KEPT = 50
 MAX_TEXT = 20_000
@@ -51,6 +52,10 @@ class FaultLog:
         self._lock = threading.Lock()
         self._faults: dict[tuple[str, str], Fault] = {}
         self._fresh: deque[tuple[str, str]] = deque(maxlen=MAX_KEPT)
+
+    def __len__(self) -> int:
+        with self._lock:
+            return len(self._faults)
 
     def add(self, text: str, details: str) -> bool:
         """Keep an error; whether it is to be printed (the same one once a second at most)."""
@@ -161,7 +166,7 @@ class ErrorDialog(QDialog):
         self._title.setText("Something in the window failed")
         again = f" ({total:,} errors so far)" if total > 1 else ""
         self._what.setText(f"{fault.text}{again}\nYour flow and what runs are as they were.")
-        parts = (f"[{one.count} times] {one.text}\n{one.details}" for one in faults)
+        parts = (f"{plural(one.count, 'time')}: {one.text}\n{one.details}" for one in faults)
         self._details.setPlainText("\n".join(parts)[:MAX_TEXT])
 
     def _lay_out(self, theme: Theme) -> None:

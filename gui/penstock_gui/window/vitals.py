@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QObject, QTimer, Signal
+from PySide6.QtCore import QObject, Signal
 
 from penstock.host import PoolUse
+from penstock_gui.bridge import PacedTimer
 from penstock_gui.session import Session
 
 INTERVAL_MS = 400
@@ -22,7 +23,7 @@ class Vitals(QObject):
     def __init__(self, session: Session, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self._session = session
-        self._timer = QTimer(self, interval=INTERVAL_MS)
+        self._timer = PacedTimer(session.bridge.pace, INTERVAL_MS, parent=self)
         self._timer.timeout.connect(self.poll)
         self._timer.start()
 

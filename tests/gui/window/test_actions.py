@@ -9,7 +9,7 @@ import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QKeySequence
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QLineEdit, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QLineEdit, QPushButton, QVBoxLayout, QWidget
 from pytestqt.qtbot import QtBot
 
 from penstock_gui.theme import Theme
@@ -24,16 +24,18 @@ HELD = Situation(mode="held", job_id="7", routines=3)
 
 
 class Bench:
-    """A window with a canvas (here a plain widget) and a field, and what was triggered."""
+    """A window with a canvas, a field and a button, and what was triggered."""
 
     def __init__(self, qtbot: QtBot) -> None:
         self.done: list[str] = []
-        self.window, self.canvas, self.field = QWidget(), QWidget(), QLineEdit()
+        self.window, self.canvas = QWidget(), QWidget()
+        self.field, self.button = QLineEdit(), QPushButton()
         qtbot.addWidget(self.window)
         box = QVBoxLayout(self.window)
         self.canvas.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         box.addWidget(self.canvas)
         box.addWidget(self.field)
+        box.addWidget(self.button)
         handlers = {spec.id: self._note(spec.id) for spec in TABLE}
         self.actions = Actions(Theme("dark"), handlers, self.window, self.canvas)
         self.window.show()
@@ -126,9 +128,10 @@ def test_keys_do_their_action(bench: Bench) -> None:
 
 def test_canvas_keys_act_only_on_the_canvas(bench: Bench) -> None:
     bench.actions.refresh(Situation(routines=3, selected=1, selected_routine="a"))
-    bench.field.setFocus()
-    QTest.keyClick(bench.field, Qt.Key.Key_F)
-    QTest.keyClick(bench.field, Qt.Key.Key_Delete)
+    for other in (bench.field, bench.button):
+        other.setFocus()
+        QTest.keyClick(other, Qt.Key.Key_F)
+        QTest.keyClick(other, Qt.Key.Key_Delete)
     assert (bench.done, bench.field.text()) == ([], "f")
 
     bench.canvas.setFocus()
