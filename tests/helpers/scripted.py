@@ -96,6 +96,7 @@ class ScriptedClient:
     values: dict[tuple[str, str], RoutineValues] = field(default_factory=dict)
     lost: int = 0
     closed: bool = False
+    ways: list[float] = field(default_factory=list)
     time: float = 1_700_000_000.0
     _told: list[Told] = field(default_factory=list)
     _seqs: Counter[str] = field(default_factory=Counter)
@@ -153,6 +154,9 @@ class ScriptedClient:
     def drain(self) -> tuple[Told, ...]:
         told, self._told = tuple(self._told), []
         return told
+
+    def make_way(self, seconds: float) -> None:
+        self.ways.append(seconds)
 
     def close(self, timeout: float = 5.0) -> None:
         self.closed = True

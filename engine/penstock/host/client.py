@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import threading
 from collections.abc import Callable, Sequence
@@ -27,18 +28,18 @@ from penstock.host.protocol import (
     ValueSample,
 )
 from penstock.host.threads import HOST_THREAD, ThreadCensus
-from penstock.observe import JobProgress
-from penstock.run import JobExecutor, Runtime, failure_of
+from penstock.run import JobExecutor, Runtime, Sample, failure_of
 
 Command = Callable[[], None]
 _LAST_SECONDS = 1.0
+_log = logging.getLogger(__name__)
 
 
 class EngineClient:
     """An engine in this process behind a surface of plain data.
 
     Every call returns at once; commands are carried out in order on the host thread, which also
-    imports flows and samples counters, so no caller waits for user code. What came of a command
+    imports flows, so no caller waits for user code. What came of a command
     is told by `drain`. Nothing is started before the first `start`.
 
     `drain` is for one caller (a window's timer); everything else may be called on any thread.
@@ -46,15 +47,13 @@ class EngineClient:
 
     def __init__(self, workers: int | None = None) -> None:
         self._workers = min(32, (os.cpu_count() or 1) + 4) if workers is None else workers
-        self._monitor = Monitor(self._last_sample)
+        self._monitor = Monitor()
         self._census = ThreadCensus(self._workers)
         self._commands: SimpleQueue[Command | None] = SimpleQueue()
         self._ids = count(1)
         self._runtime: Runtime | None = None
         self._debugger: Debugger | None = None
         self._breakpoints: tuple[BreakpointSpec, ...] = ()
-        self._samples: dict[str, JobProgress] = {}
-        self._sampling = False
         self._host: threading.Thread | None = None
         self._start_lock = threading.Lock()  # guards `_host`; never held while calling out
         self._closed = False
@@ -106,12 +105,21 @@ class EngineClient:
     def drain(self) -> tuple[Told, ...]:
         """Events and replies since the last call, in order per job.
 
-        Each call also asks the host for fresh counters of live jobs; they come with a later one.
+        Each call also asks moving jobs for their counters; they come with a later one.
         """
-        if self._samples and not self._sampling and not self._closed:
-            self._sampling = True
-            self._commands.put(self._sample_all)
+        for job_id in self._monitor.due_samples():
+            executor = self._executor(job_id)
+            if executor is not None:
+                executor.send(Sample())
         return self._monitor.drain()
+
+    def make_way(self, seconds: float) -> None:
+        """Begin no activation for so long, because the window needs the interpreter; 0: go on.
+
+        Only matters while window and engine share a process and routines compute.
+        """
+        if self._runtime is not None:
+            self._runtime.pool.make_way(seconds)
 
     @property
     def lost(self) -> int:
@@ -156,7 +164,10 @@ class EngineClient:
 
     def _serve(self) -> None:
         while (command := self._commands.get()) is not None:
-            command()
+            try:
+                command()
+            except BaseException:  # noqa: BLE001 -- a fault of ours must not stop all later ones
+                _log.exception("a command failed")
         if self._runtime is not None:
             # A start may have been under way when `close` looked: nothing of it may stay.
             self._runtime.shutdown(timeout=_LAST_SECONDS)
@@ -176,8 +187,6 @@ class EngineClient:
             failure = failure_of("", {}, error)
             text = f"{failure.type}: {failure.text}"
             self._monitor.reply(StartRefused(job_id, text, failure.traceback))
-        else:
-            self._sample(job_id)
 
     def _engine(self) -> Runtime:
         """The runtime, made on first use."""
@@ -196,29 +205,7 @@ class EngineClient:
                 tuple(Breakpoint(s.id, s.place, enabled=s.enabled, job_id=s.job_id) for s in specs)
             )
 
-    def _sample_all(self) -> None:
-        self._sampling = False
-        for job_id in list(self._samples):
-            self._sample(job_id)
-
-    def _sample(self, job_id: str) -> None:
-        """Tell a job's counters if they have changed; forget the job once it has ended."""
-        executor = self._executor(job_id)
-        if executor is None or executor.status.is_final:
-            self._samples.pop(job_id, None)
-            return
-        progress = _progress(executor)
-        before = self._samples.get(job_id)
-        if before is None or _told(before) != _told(progress):
-            self._samples[job_id] = progress
-            self._monitor.display(progress)
-
     # ---- elsewhere
-
-    def _last_sample(self, job_id: str) -> JobProgress | None:
-        """The counters at a job's end; called on its loop thread."""
-        executor = self._executor(job_id)
-        return _progress(executor) if executor is not None else None
 
     def _executor(self, job_id: str) -> JobExecutor | None:
         jobs = self._runtime.jobs.list() if self._runtime is not None else []
@@ -248,15 +235,6 @@ class EngineClient:
             if self._host is None:
                 self._host = threading.Thread(target=self._serve, name=HOST_THREAD, daemon=True)
                 self._host.start()
-
-
-def _progress(executor: JobExecutor) -> JobProgress:
-    status, running, routines = executor.counts()
-    return JobProgress(*executor.stamp(), status.value, running, routines)
-
-
-def _told(progress: JobProgress) -> tuple[object, ...]:
-    return progress.status, progress.running, progress.routines
 
 
 def _job_snapshot(executor: JobExecutor) -> JobSnapshot:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Callable
 
 from penstock.host.protocol import Reply, Told
 from penstock.observe import (
@@ -20,6 +19,7 @@ from penstock.observe import (
 )
 
 DISPLAY_CAPACITY = 20_000
+_FINAL = frozenset({"COMPLETED", "FAILED", "CANCELLED"})
 
 
 class Monitor(Instrument):
@@ -27,16 +27,13 @@ class Monitor(Instrument):
 
     State events and replies are never dropped; display events (failures, samples) beyond the
     capacity are counted in `lost` instead. ``_lock`` guards the buffer and counts; never held
-    while calling out. `sample` makes the last counters of a job at its end, on its loop thread.
+    while calling out. Counters that are as they were are dropped.
     """
 
-    def __init__(
-        self,
-        sample: Callable[[str], JobProgress | None],
-        capacity: int = DISPLAY_CAPACITY,
-    ) -> None:
+    def __init__(self, capacity: int = DISPLAY_CAPACITY) -> None:
         self.lost = 0
-        self._sample = sample
+        self._last: dict[str, JobProgress | None] = {}
+        self._asked: set[str] = set()
         self._capacity = capacity
         self._lock = threading.Lock()
         self._buffer: deque[Told] = deque()
@@ -68,23 +65,52 @@ class Monitor(Instrument):
         with self._lock:
             self._buffer.append(event)
 
+    def due_samples(self) -> list[str]:
+        """Jobs whose counters may have changed, and which haven't been asked for them yet.
+
+        A job that stands still isn't woken: its counters change with the next state event only.
+        """
+        moving = [job for job, last in list(self._last.items()) if not _stands_still(last)]
+        due = [job for job in moving if job not in self._asked]
+        self._asked.update(due)
+        return due
+
     def on_job_started(self, event: JobStarted) -> None:
+        self._last[event.job_id] = None
         self._state(event)
 
+    def on_job_progress(self, event: JobProgress) -> None:
+        last = self._last.get(event.job_id)
+        self._last[event.job_id] = event
+        self._asked.discard(event.job_id)
+        if event.status in _FINAL:
+            self._state(event)
+        elif last is None or _counters(last) != _counters(event):
+            self.display(event)
+
     def on_job_held(self, event: JobHeld) -> None:
+        self._last[event.job_id] = None
         self._state(event)
 
     def on_job_resumed(self, event: JobResumed) -> None:
+        self._last[event.job_id] = None
         self._state(event)
 
     def on_step_ignored(self, event: StepIgnored) -> None:
         self._state(event)
 
     def on_job_ended(self, event: JobEnded) -> None:
+        self._last.pop(event.job_id, None)
+        self._asked.discard(event.job_id)
         self._state(event)
-        last = self._sample(event.job_id)
-        if last is not None:
-            self._state(last)
 
     def on_activation_failed(self, event: ActivationFailed) -> None:
         self.display(event)
+
+
+def _stands_still(last: JobProgress | None) -> bool:
+    return last is not None and last.status == "PAUSED"
+
+
+def _counters(progress: JobProgress) -> tuple[object, ...]:
+    return progress.status, progress.running, progress.routines

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import re
+import threading
 from collections.abc import Iterable
 
 from penstock.observe.events import EVENT_TYPES, EngineEvent
@@ -35,11 +36,13 @@ class Instrument:
 class Instruments:
     """The attached instruments of one runtime.
 
-    Guards nothing by a lock: the tables are immutable and swapped whole, so a job's loop sees
-    either the set before a change or the one after it.
+    The tables are immutable and swapped whole, so a job's loop, which reads them without a lock,
+    sees either the set before a change or the one after it. ``_lock`` guards the swap; held only
+    while an instrument's methods are looked up, and re-entrant for a look-up that attaches more.
     """
 
     def __init__(self, instruments: Iterable[object] = ()) -> None:
+        self._lock = threading.RLock()
         self._handlers: dict[type[EngineEvent], tuple[tuple[object, object], ...]] = {}
         self._all: tuple[object, ...] = ()
         for instrument in instruments:
@@ -47,11 +50,13 @@ class Instruments:
 
     def add(self, instrument: object) -> None:
         """Attach; from any thread. One whose methods can't even be looked up is left out."""
-        self._rebuild((*self._all, instrument))
+        with self._lock:
+            self._rebuild((*self._all, instrument))
 
     def remove(self, instrument: object) -> None:
         """Detach; from any thread; a stranger is ignored."""
-        self._rebuild(tuple(one for one in self._all if one is not instrument))
+        with self._lock:
+            self._rebuild(tuple(one for one in self._all if one is not instrument))
 
     def wants(self, kind: type[EngineEvent]) -> bool:
         """Whether anybody listens to this kind of event."""

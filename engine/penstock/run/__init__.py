@@ -20,7 +20,7 @@ from penstock.run.executor import JobExecutor
 from penstock.run.failures import failure_of
 from penstock.run.hold import Hold, ReadyActivation, StopPoint
 from penstock.run.manager import GlobalJobManager
-from penstock.run.messages import Step
+from penstock.run.messages import Sample, Step
 from penstock.run.pool import WorkerInfo, WorkerPool
 from penstock.run.runtime import Runtime, RuntimeStatistics
 from penstock.run.state import ARROWS, JobSnapshot, JobState, JobStatus
@@ -36,6 +36,7 @@ __all__ = [
     "ReadyActivation",
     "Runtime",
     "RuntimeStatistics",
+    "Sample",
     "Step",
     "StopPoint",
     "WorkerInfo",

@@ -14,11 +14,23 @@ from itertools import count
 from typing import Any
 
 from penstock.flow import Failure
+from penstock.observe import JobProgress
+from penstock.run.counting import count_routine
 from penstock.run.failures import Decision, decide, failure_of
 from penstock.run.hold import Hold, ReadyActivation
 from penstock.run.instructions import Instructions, Wants
 from penstock.run.matching import InOrder, KeyedQueues
-from penstock.run.messages import Cancel, Message, Pause, Posted, Resume, SetStops, Start, Step
+from penstock.run.messages import (
+    Cancel,
+    Message,
+    Pause,
+    Posted,
+    Resume,
+    Sample,
+    SetStops,
+    Start,
+    Step,
+)
 from penstock.run.routing import Plan
 from penstock.run.slices import (
     SLICE,
@@ -77,6 +89,7 @@ class JobCore:
         self._parked = 0
         self._step_token: Token | None = None
         self._told_next: tuple[str, int] | None = _UNTOLD
+        self._sample_wanted = False
         self._finishing = iter(plan.finish_order)
         self._link()
 
@@ -109,6 +122,12 @@ class JobCore:
             return
         if self.status is JobStatus.PAUSING and not self.running():
             self._move(JobStatus.PAUSED)
+        self._look_for_the_end()
+        if self._sample_wanted and not self.status.is_final:
+            self._sample_wanted = False
+            self._tell_counters()
+
+    def _look_for_the_end(self) -> None:
         nothing_left = not (self._tokens or self._parked or self._anything_ready())
         if nothing_left and not self._start_next_finish():
             self._end(JobStatus.COMPLETED, None)
@@ -212,6 +231,9 @@ class JobCore:
     def _cancel(self, _message: Cancel) -> None:
         self._end(JobStatus.CANCELLED, None)
 
+    def _sample(self, _message: Sample) -> None:
+        self._sample_wanted = True
+
     def _set_stops(self, message: SetStops) -> None:
         for run in self.runs:
             run.stops = message.stops.get(run.id, ())
@@ -240,6 +262,8 @@ class JobCore:
             pending = emitter.pending
             if waiting := len(pending):
                 self._route(emitter, [pending.popleft() for _ in range(waiting)])
+        if self.status.is_final:
+            return
         if reports:
             self._reported(run, reports)
         elif run.stop and self.hold is None and not run.parked_out:
@@ -586,6 +610,7 @@ class JobCore:
             for run in self.runs:
                 run.ready.clear()
                 run.sets = None
+        self._tell_counters()
         self.tell.ended(status.value, error, slots)
 
     def _keep_other_failures(self) -> None:
@@ -597,6 +622,24 @@ class JobCore:
                     self._count_failure(run, report.finished, delivered=False)
                     self.dead_letters.append(report.failed[1])
                     self.tell.failed(report.failed[1], Decision.CONTINUE.value)
+
+    def _tell_counters(self) -> None:
+        """All counters, absolute: what was told of them before may be forgotten."""
+        if self.tell.wants.kind(JobProgress):
+            running = 0 if self.status.is_final else self.running()
+            counts = {run.id: count_routine(self, run) for run in self.runs}
+            self.tell.progress(self.status.value, running, counts)
+
+    def fail(self, error: BaseException) -> None:
+        """End the job because of a fault of the engine itself, whatever state it left."""
+        failure = failure_of("", {}, error)
+        self.out = Instructions()
+        self.tell.events = self.out.events
+        self.status, self.error = JobStatus.FAILED, failure
+        self.finished_at = self.tell.now
+        for run in self.runs:
+            self._close(run)
+        self.tell.ended(self.status.value, failure, ())
 
     def _close(self, run: RoutineRun) -> None:
         """Refuse emits; list bodies still running and generators that need closing."""
@@ -633,5 +676,6 @@ _HANDLERS: dict[type, Callable[[JobCore, Any], None]] = {
     Resume: JobCore._resume,
     Step: JobCore._step,
     Cancel: JobCore._cancel,
+    Sample: JobCore._sample,
     SetStops: JobCore._set_stops,
 }

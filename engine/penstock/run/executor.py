@@ -5,12 +5,14 @@ queue empty, so whoever appends and finds it free wakes the loop, exactly once p
 The loop frees it and *then* looks at the queue again; whoever appended before that look and
 found the guard taken is served by it.
 
-Locks: `_lock` guards the core and the places reserved in slots. Never held while calling out to
-user code. The manager's lock is taken inside it (for a breakpoint's generation), never around it.
+Locks: `_lock` guards the core and the places reserved in slots. Held while calling out only to
+`match` functions, which are pure; re-entrant, so that even one that reads its job gets an answer.
+The manager's lock is taken inside it (for a breakpoint's generation), never around it.
 """
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
 from _thread import LockType, allocate_lock
@@ -30,6 +32,7 @@ from penstock.run.routing import Plan
 from penstock.run.slices import KEPT_VALUES, RoutineRun, SlotQueue, Suspended, close_body, local
 from penstock.run.state import JobSnapshot, JobState, JobStatus
 
+_log = logging.getLogger(__name__)
 _BATCH = 256
 
 
@@ -53,7 +56,7 @@ class JobExecutor:
         self.task_queue: deque[Message | RoutineRun] = deque()
         self.thread_pool = pool
         self._instruments = instruments
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
         self._guard = allocate_lock()
         self._latch = allocate_lock()
         self._latch.acquire()
@@ -183,10 +186,23 @@ class JobExecutor:
             self._latch.release()
 
     def _loop(self) -> None:
-        while not self._drain():
+        while not self._drained_to_the_end():
             self.loop_busy, self.loop_since = False, time.monotonic()
             self._latch.acquire()
             self.loop_busy, self.loop_since = True, time.monotonic()
+
+    def _drained_to_the_end(self) -> bool:
+        """`_drain`; a fault of ours ends the job, told and seen, instead of leaving it hanging."""
+        try:
+            return self._drain()
+        except BaseException as error:  # noqa: BLE001 -- nobody above could end the job
+            _log.exception("job %s: the engine failed", self.id)
+            with self._lock:
+                self._core.fail(error)
+                out = self._core.out.take()
+            self._carry_out(out)
+            self._close()
+            return True
 
     def _drain(self) -> bool:
         """Feed the core until the queue is empty; True when the job has ended.
@@ -311,12 +327,6 @@ class JobExecutor:
             started_at=core.started_at,
             finished_at=core.finished_at,
         )
-
-    def stamp(self) -> tuple[int, str, float]:
-        """Sequence number, job and time for an event made from the counters."""
-        with self._lock:
-            self._core.tell.now = max(self._core.tell.now, self._now())
-            return self._core.tell.stamp()
 
     def values(
         self, routine: str

@@ -58,10 +58,15 @@ class Cancel:
 
 
 @dataclass(frozen=True, slots=True)
+class Sample:
+    """Tell the counters, in their place among the other events."""
+
+
+@dataclass(frozen=True, slots=True)
 class SetStops:
     """Where to hold before an activation: routine -> ids of the stops there."""
 
     stops: Mapping[str, tuple[int, ...]]
 
 
-Message = Start | Posted | Pause | Resume | Step | Cancel | SetStops
+Message = Start | Posted | Pause | Resume | Step | Cancel | Sample | SetStops

@@ -83,6 +83,8 @@ class WorkerPool:
         self._inside: list[Worker] = []
         self._outside: list[Worker] = []
         self._stopping = False
+        self._way_until = 0.0
+        self._way_is_over = threading.Event()
         with self._lock:
             starting = [self._new_worker() for _ in range(workers)]
         for worker in starting:
@@ -98,6 +100,8 @@ class WorkerPool:
         """The next slice for `worker`, which sleeps here; None tells it to end."""
         ready, idle, latch = self.ready, self._idle, worker.latch
         while True:
+            if self._way_until:
+                self._stand_back()
             try:
                 work = ready.popleft()
             except IndexError:
@@ -120,6 +124,23 @@ class WorkerPool:
             latch.acquire()
             self._waking = False
             self._guard.release()
+
+    def make_way(self, seconds: float) -> None:
+        """Begin no slice for so long, so that another thread gets the interpreter; 0: go on.
+
+        What runs, runs on.
+        """
+        if seconds > 0:
+            self._way_is_over.clear()
+            self._way_until = monotonic() + seconds
+        elif self._way_until:
+            self._way_until = 0.0
+            self._way_is_over.set()
+
+    def _stand_back(self) -> None:
+        left = self._way_until - monotonic()
+        if left <= 0 or not self._way_is_over.wait(left):
+            self._way_until = 0.0  # whoever asked has not said that it is over
 
     def leave(self, worker: Worker, work: Work) -> bool:
         """Take a worker that is still in `work` out of the count and start one in its place.
@@ -169,6 +190,7 @@ class WorkerPool:
         with self._lock:
             self._stopping = True
             threads = [*self._inside, *self._outside]
+        self.make_way(0.0)
         self._wake()
         for worker in threads:
             worker.join(max(0.0, deadline - monotonic()))

@@ -49,6 +49,7 @@ class Runtime:
     def __init__(
         self,
         workers: int | None = None,
+        *,
         loop: Literal["thread"] = "thread",
         instruments: Iterable[object] = (),
     ) -> None:

@@ -15,9 +15,11 @@ from penstock.observe import (
     HeldMessage,
     JobEnded,
     JobHeld,
+    JobProgress,
     JobResumed,
     JobStarted,
     MessageQueued,
+    RoutineCount,
     SliceEnded,
     StepIgnored,
     summarize,
@@ -73,6 +75,9 @@ class Teller:
                 max(0, ready - 1),
             )
         )
+
+    def progress(self, status: str, running: int, counts: dict[str, RoutineCount]) -> None:
+        self.events.append(JobProgress(*self.stamp(), status, running, counts))
 
     def resumed(self, hold: Hold, stepping: bool, place: str) -> None:
         if self.wants.kind(JobResumed):

@@ -10,6 +10,7 @@ from PySide6.QtCore import QObject, Qt, QTimer, Signal
 
 from penstock.flow import Connection
 from penstock.observe import JobView, RoutineCount
+from penstock_gui.bridge import PacedTimer
 from penstock_gui.canvas.edge_item import EdgeItem
 from penstock_gui.canvas.geometry import FAILED
 from penstock_gui.canvas.ink import Ink
@@ -84,6 +85,8 @@ class LiveState(QObject):
         self._timer = QTimer(self, singleShot=True)
         self._timer.setTimerType(Qt.TimerType.PreciseTimer)
         self._timer.timeout.connect(self.refresh)
+        self._fading = PacedTimer(session.bridge.pace, FADE_MS, single_shot=True, parent=self)
+        self._fading.timeout.connect(self.refresh)
         bridge = session.bridge
         bridge.job_changed.connect(self._on_job_changed)
         for signal in (bridge.job_held, bridge.job_resumed, bridge.job_ended):
@@ -93,13 +96,13 @@ class LiveState(QObject):
     @property
     def is_busy(self) -> bool:
         """Whether another pass is due."""
-        return self._timer.isActive()
+        return self._timer.isActive() or self._fading.is_active()
 
     def mark(self, routines: Iterable[str]) -> None:
         """The picture of these routines may be out of date."""
         self._marked.update(routines)
         if self._marked:
-            self._wake(TICK_MS)
+            self._wake(0)
 
     def mark_all(self) -> None:
         self.mark(self._drawn.nodes)
@@ -114,7 +117,7 @@ class LiveState(QObject):
         if self._marked:
             self._wake(TICK_MS)
         elif self._lit or self._hot or turns:
-            self._wake(FADE_MS)
+            self._fading.start()
         self.passed.emit()
 
     def look_again(self) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
 
 from PySide6.QtCore import QAbstractItemModel, QEvent, QRect, Qt
@@ -14,16 +13,11 @@ from penstock_gui.widgets.cell_delegate import CellDelegate
 
 
 class RowTable(QTableView):
-    """A table view set up for rows; give the widths with `set_columns` after the model.
-
-    ``paint_seconds`` is how long the last painting took: while routines compute, that is many
-    times what it needs by itself, and whoever changes rows by a timer should wait accordingly.
-    """
+    """A table view set up for rows; give the widths with `set_columns` after the model."""
 
     def __init__(self, theme: Theme, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._theme = theme
-        self.paint_seconds = 0.0
         self._widths: tuple[int | None, ...] = ()
         self._cells = CellDelegate(theme, self)
         self.setItemDelegate(self._cells)
@@ -90,9 +84,8 @@ class RowTable(QTableView):
         self._apply_columns()
 
     def paintEvent(self, event: QPaintEvent) -> None:
-        begin = time.perf_counter()
+        """Overridden so that the cells are painted in one turn at the interpreter."""
         super().paintEvent(event)
-        self.paint_seconds = time.perf_counter() - begin
 
     def mouseMoveEvent(self, event: QMouseEvent) -> None:
         super().mouseMoveEvent(event)

@@ -496,7 +496,7 @@ def test_everything_told_survives_json_and_is_in_order_for_each_job(
     for job_id in jobs:
         assert isinstance(watch.of(EngineEvent, job_id)[0], JobStarted)
         ends = [type(event) for event in watch.of(EngineEvent, job_id)[-2:]]
-        assert ends == [JobEnded, JobProgress]
+        assert ends == [JobProgress, JobEnded]
     for job_id in jobs:
         seqs = [event.seq for event in watch.of(EngineEvent, job_id)]
         assert seqs == sorted(seqs), "told out of order"

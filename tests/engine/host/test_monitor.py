@@ -25,7 +25,7 @@ def failed(seq: int) -> ActivationFailed:
 
 
 def test_display_events_beyond_the_capacity_are_counted_not_kept() -> None:
-    monitor = Monitor(lambda _: None, capacity=10)
+    monitor = Monitor(capacity=10)
 
     for seq in range(25):
         monitor.on_activation_failed(failed(seq))
@@ -38,7 +38,7 @@ def test_display_events_beyond_the_capacity_are_counted_not_kept() -> None:
 
 
 def test_state_events_and_replies_are_never_dropped() -> None:
-    monitor = Monitor(lambda _: None, capacity=1)
+    monitor = Monitor(capacity=1)
     monitor.on_activation_failed(failed(1))
     monitor.on_activation_failed(failed(2))
     told = [
@@ -60,18 +60,50 @@ def test_state_events_and_replies_are_never_dropped() -> None:
     assert monitor.drain() == ()
 
 
-def test_the_last_counters_of_a_job_come_with_its_end() -> None:
-    last = JobProgress(9, "j", 0.0, "COMPLETED", 0, {})
-    monitor = Monitor(lambda job_id: last if job_id == "j" else None)
-    end = JobEnded(8, "j", 0.0, "COMPLETED", None, {})
+def progress(seq: int, status: str, running: int = 0) -> JobProgress:
+    return JobProgress(seq, "j", 0.0, status, running, {})
 
+
+def test_the_last_counters_of_a_job_are_kept_however_full_the_buffer_is() -> None:
+    monitor = Monitor(capacity=0)
+    last, end = progress(8, "COMPLETED"), JobEnded(9, "j", 0.0, "COMPLETED", None, {})
+
+    monitor.on_job_progress(progress(7, "RUNNING"))
+    monitor.on_job_progress(last)
     monitor.on_job_ended(end)
 
-    assert monitor.drain() == (end, last)
+    assert monitor.drain() == (last, end)
+    assert monitor.lost == 1
+
+
+def test_counters_that_are_as_they_were_are_not_told_again() -> None:
+    monitor = Monitor()
+    first, other = progress(1, "RUNNING"), progress(3, "RUNNING", running=1)
+
+    for one in (first, progress(2, "RUNNING"), other):
+        monitor.on_job_progress(one)
+
+    assert monitor.drain() == (first, other)
+
+
+def test_a_job_is_asked_for_counters_once_at_a_time_and_not_while_it_stands_still() -> None:
+    monitor = Monitor()
+    assert monitor.due_samples() == []
+    monitor.on_job_started(JobStarted(1, "j", 0.0, "f", ()))
+    assert monitor.due_samples() == ["j"]
+    assert monitor.due_samples() == [], "it hasn't answered yet"
+    monitor.on_job_progress(progress(2, "RUNNING"))
+    assert monitor.due_samples() == ["j"]
+    monitor.on_job_progress(progress(3, "PAUSED"))
+    assert monitor.due_samples() == [], "nothing moves, nobody is woken"
+    monitor.on_job_resumed(JobResumed(4, "j", 0.0, 1, False, ""))
+    assert monitor.due_samples() == ["j"]
+    monitor.on_job_ended(JobEnded(5, "j", 0.0, "COMPLETED", None, {}))
+    assert monitor.due_samples() == []
 
 
 def test_many_threads_lose_nothing_but_what_is_counted() -> None:
-    monitor = Monitor(lambda _: None, capacity=500)
+    monitor = Monitor(capacity=500)
     drained: list[object] = []
     over = threading.Event()
 

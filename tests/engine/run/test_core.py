@@ -14,6 +14,7 @@ from penstock.observe import (
     ActivationEnded,
     ActivationStarted,
     JobEnded,
+    JobProgress,
     JobStarted,
     MessageQueued,
     SliceEnded,
@@ -225,7 +226,7 @@ def test_a_job_without_anything_to_do_completes_in_the_step_of_its_start() -> No
     out = job.start()
 
     assert job.status == "COMPLETED"
-    assert [type(event) for event in out.events] == [JobStarted, JobEnded]
+    assert [type(event) for event in out.events] == [JobStarted, JobProgress, JobEnded]
     assert Driven(Flow("empty")).start().events[-1].__class__ is JobEnded
 
 

@@ -6,10 +6,15 @@ import threading
 from collections.abc import Callable
 from typing import Any, cast
 
+import pytest
+
 from helpers.bodies import Gate, gated_source
 from helpers.flows import chain, pass_on, source
+from helpers.recording import RecordingInstrument
 from penstock import JobStatus, Runtime
-from penstock.run.messages import Cancel, Resume
+from penstock.run import core as core_module
+from penstock.run.core import JobCore
+from penstock.run.messages import Cancel, Pause, Resume
 
 DEADLINE = 20.0
 
@@ -90,3 +95,27 @@ def test_all_jobs_are_listed_oldest_first() -> None:
         runtime.jobs.wait_all(DEADLINE)
 
         assert [executor.state for executor in runtime.jobs.list()] == jobs
+
+
+def test_a_fault_of_the_engine_ends_the_job_instead_of_leaving_it_hanging(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fault(self: JobCore, message: object) -> None:
+        raise RuntimeError("a fault")
+
+    monkeypatch.setitem(core_module._HANDLERS, Pause, fault)
+    gate = Gate()
+    recording = RecordingInstrument()
+    with Runtime(workers=2, instruments=[recording]) as runtime:
+        job = runtime.exec(chain(gated_source(gate), pass_on()))
+        gate.wait_came()
+        runtime.jobs.pause(job.id)
+
+        assert job.wait(DEADLINE) is JobStatus.FAILED
+        gate.open()
+        assert job.error is not None
+        assert (job.error.type, job.error.text) == ("RuntimeError", "a fault")
+        assert type(recording.events[-1]).__name__ == "JobEnded"
+        assert runtime.exec(chain(source([1]), pass_on())).wait(DEADLINE) is JobStatus.COMPLETED
+    assert "the engine failed" in caplog.text
+    caplog.clear()

@@ -115,3 +115,35 @@ def test_shutdown_names_those_that_do_not_end() -> None:
     assert len(left) == 1
     stuck.set()
     assert pool.shutdown(monotonic() + DEADLINE) == []
+
+
+def test_while_it_makes_way_nothing_begins_and_then_all_of_it_runs(pool: WorkerPool) -> None:
+    began, gone = threading.Semaphore(0), threading.Event()
+    running = threading.Event()
+    pool.submit_many([Task(lambda: _stick(running, gone))])
+    assert running.wait(DEADLINE)
+
+    pool.make_way(DEADLINE)
+    pool.submit_many([Task(began.release) for _ in range(20)])
+    gone.set()
+
+    assert not began.acquire(timeout=0.05), "work began while the pool made way"
+    pool.make_way(0.0)
+    assert all(began.acquire(timeout=DEADLINE) for _ in range(20))
+
+
+def test_making_way_ends_by_itself_when_nobody_says_so(pool: WorkerPool) -> None:
+    began = threading.Event()
+
+    pool.make_way(0.01)
+    pool.submit_many([Task(began.set)])
+
+    assert began.wait(DEADLINE)
+
+
+def test_a_pool_that_makes_way_still_ends() -> None:
+    pool = WorkerPool(2)
+    pool.make_way(DEADLINE)
+    pool.submit_many([Task(lambda: None)])
+
+    assert pool.shutdown(monotonic() + DEADLINE / 2) == []

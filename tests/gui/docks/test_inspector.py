@@ -21,6 +21,7 @@ from penstock.observe import HeldMessage, ValueSummary
 from penstock_gui.bridge import EngineBridge
 from penstock_gui.docks.inspector import InspectorPanel, facts, fields
 from penstock_gui.docks.inspector.form import NoWheelCombo, TextBox
+from penstock_gui.docks.inspector.panel import POLL_MS
 from penstock_gui.docks.inspector.routine_page import RoutinePage
 from penstock_gui.docks.inspector.wire_page import WirePage
 from penstock_gui.document import UNSET, FlowDocument
@@ -477,20 +478,20 @@ def test_values_are_polled_only_while_seen_and_the_job_lives(
     panel: InspectorPanel, session: Session, client: ScriptedClient
 ) -> None:
     session.select(["split"])
-    before = panel._poll.isActive()
+    before = panel._poll.is_active()
     job = run_job(session, client)
     session.select(["count"])
-    running = panel._poll.isActive()
+    running = panel._poll.is_active()
     panel.hide()
-    hidden = panel._poll.isActive()
+    hidden = panel._poll.is_active()
     panel.show()
-    shown = panel._poll.isActive()
+    shown = panel._poll.is_active()
     client.tell_ended(job)
     session.bridge.tick()
 
     assert (before, running, hidden, shown) == (False, True, False, True)
-    assert not panel._poll.isActive()
-    assert panel._poll.interval() >= 250
+    assert not panel._poll.is_active()
+    assert POLL_MS >= 250
 
 
 def test_a_value_arrives_by_polling(

@@ -231,13 +231,3 @@ def test_only_cells_that_look_different_are_painted_again(
     panel.poll()
 
     assert changed == [(0, SINCE), (1, ROUTINE)]
-
-
-def test_it_asks_less_often_while_painting_is_slow(panel: ThreadsPanel) -> None:
-    panel.table.paint_seconds = 0.001
-    usual = panel.pause_ms
-    panel.table.paint_seconds = 0.1
-    slow = panel.pause_ms
-    panel.table.paint_seconds = 60.0
-
-    assert (usual, slow, panel.pause_ms) == (220, 800, 1000)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import Qt, QTimer
+from PySide6.QtCore import Qt
 from PySide6.QtGui import QHideEvent, QShowEvent
 from PySide6.QtWidgets import QFrame, QScrollArea, QStackedWidget, QVBoxLayout, QWidget
 
+from penstock_gui.bridge import PacedTimer
 from penstock_gui.docks.inspector.routine_page import RoutinePage
 from penstock_gui.docks.inspector.wire_page import WirePage
 from penstock_gui.session import Selection, Session
@@ -32,8 +33,9 @@ class InspectorPanel(QWidget):
         self.empty = EmptyState(theme, "list-tree", "", "")
         self._scroll = QScrollArea()
         self._pages = QStackedWidget()
-        self._poll = QTimer(self, interval=POLL_MS)
-        self._refresh = QTimer(self, singleShot=True, interval=REFRESH_MS)
+        pace = session.bridge.pace
+        self._poll = PacedTimer(pace, POLL_MS, parent=self)
+        self._refresh = PacedTimer(pace, REFRESH_MS, single_shot=True, parent=self)
         self._lay_out()
         self._listen()
         self._rebuild()
@@ -125,7 +127,7 @@ class InspectorPanel(QWidget):
         view = self._session.view
         wanted = self.page is not None and view is not None and not view.is_over
         if wanted and self.isVisible():
-            if not self._poll.isActive():
+            if not self._poll.is_active():
                 self._poll.start()
         else:
             self._poll.stop()
@@ -143,7 +145,7 @@ class InspectorPanel(QWidget):
         self._rebuild()
 
     def _on_job_changed(self, job_id: str, routines: frozenset[str]) -> None:
-        waits = self._refresh.isActive()
+        waits = self._refresh.is_active()
         if job_id == self._session.job_id and not waits and self._concerns(routines):
             self._refresh.start()
 

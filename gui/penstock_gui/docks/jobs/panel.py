@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
-from PySide6.QtCore import QPoint, QSize, Qt, QTimer, Signal
+from PySide6.QtCore import QPoint, QSize, Qt, Signal
 from PySide6.QtGui import QAction, QHideEvent, QShowEvent
 from PySide6.QtWidgets import (
     QHBoxLayout,
@@ -16,6 +16,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from penstock_gui.bridge import PacedTimer
 from penstock_gui.docks.jobs.line import JobLine
 from penstock_gui.docks.jobs.model import JobsModel
 from penstock_gui.session import Session
@@ -53,8 +54,7 @@ class JobsPanel(QWidget):
         self._changed: set[str] = set()
         self._summary = ""
         self.model = JobsModel(session.bridge.views, self)
-        self._timer = QTimer(self)
-        self._timer.setInterval(REFRESH_MS)
+        self._timer = PacedTimer(session.bridge.pace, REFRESH_MS, parent=self)
         self._build(run_action)
         self._connect()
         self.model.update(session.bridge.views, clock())
@@ -68,7 +68,7 @@ class JobsPanel(QWidget):
     @property
     def is_refreshing(self) -> bool:
         """Whether durations and progress are being brought up to date."""
-        return self._timer.isActive()
+        return self._timer.is_active()
 
     def _build(self, run_action: QAction | None) -> None:
         self.resume_action = self._action("Continue", "play!")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
-from PySide6.QtCore import QModelIndex, QPersistentModelIndex, QPoint, QSize, Qt, QTimer
+from PySide6.QtCore import QModelIndex, QPersistentModelIndex, QPoint, QSize, Qt
 from PySide6.QtGui import QAction
 from PySide6.QtWidgets import (
     QHBoxLayout,
@@ -16,6 +16,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from penstock_gui.bridge import PacedTimer
 from penstock_gui.docks.log.details import DetailsPane
 from penstock_gui.docks.log.entry import LogEntry, log_entry
 from penstock_gui.docks.log.model import LIMIT, LogModel
@@ -51,9 +52,8 @@ class LogPanel(QWidget):
         self._clock = clock
         self._pending: list[LogEntry] = []
         self.model = LogModel(self, limit)
-        self._timer = QTimer(self)
-        self._timer.setSingleShot(True)
-        self._timer.setInterval(BATCH_MS)
+        pace = session.bridge.pace
+        self._timer = PacedTimer(pace, BATCH_MS, single_shot=True, parent=self)
         self._build(run_action)
         self._connect()
         self._say_counts()
@@ -146,7 +146,7 @@ class LogPanel(QWidget):
         if entry is None:
             return
         self._pending.append(entry)
-        if not self._timer.isActive():
+        if not self._timer.is_active():
             self._timer.start()
 
     def clear(self) -> None:

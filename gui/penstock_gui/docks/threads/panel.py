@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QModelIndex, QTimer
+from PySide6.QtCore import QModelIndex
 from PySide6.QtGui import QAction, QHideEvent, QShowEvent
 from PySide6.QtWidgets import QStackedLayout, QVBoxLayout, QWidget
 
 from penstock.host import ThreadTable
+from penstock_gui.bridge import PacedTimer
 from penstock_gui.docks.threads.model import ThreadsModel
 from penstock_gui.docks.threads.strip import PoolStrip
 from penstock_gui.session import Session
@@ -14,8 +15,6 @@ from penstock_gui.theme import Theme
 from penstock_gui.widgets import EmptyState, RowTable
 
 POLL_MS = 220
-LONGEST_MS = 1000
-PAINTING_SHARE = 8  # an eighth of the window's time at most
 _WIDTHS = (120, 96, 48, None, 72)
 
 
@@ -33,9 +32,9 @@ class ThreadsPanel(QWidget):
         self.model = ThreadsModel(self._swatch, self)
         self.strip = PoolStrip(theme)
         self.table = RowTable(theme)
-        self._timer = QTimer(self, singleShot=True)
+        self._timer = PacedTimer(session.bridge.pace, POLL_MS, parent=self)
         self._build(run_action)
-        self._timer.timeout.connect(self._on_timer)
+        self._timer.timeout.connect(self.poll)
         session.selection_changed.connect(self._mark)
         session.job_selected.connect(self._mark)
         self.table.clicked.connect(self._on_table_chosen)
@@ -58,16 +57,6 @@ class ThreadsPanel(QWidget):
         self._stack.setCurrentIndex(1 if started else 0)
         self.strip.show_use(table.pool)
         self.model.update(table.threads if started else ())
-
-    @property
-    def pause_ms(self) -> int:
-        """How long to wait before asking again: the longer painting took, the longer."""
-        paid = PAINTING_SHARE * 1000 * self.table.paint_seconds
-        return round(min(LONGEST_MS, max(POLL_MS, paid)))
-
-    def _on_timer(self) -> None:
-        self.poll()
-        self._timer.start(self.pause_ms)
 
     def _build(self, run_action: QAction | None) -> None:
         self.table.setModel(self.model)
@@ -109,7 +98,8 @@ class ThreadsPanel(QWidget):
 
     def showEvent(self, event: QShowEvent) -> None:
         super().showEvent(event)
-        self._on_timer()
+        self.poll()
+        self._timer.start()
 
     def hideEvent(self, event: QHideEvent) -> None:
         super().hideEvent(event)

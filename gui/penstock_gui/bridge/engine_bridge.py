@@ -7,7 +7,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import Protocol
 
-from PySide6.QtCore import QObject, Qt, QTimer, Signal
+from PySide6.QtCore import QObject, Signal
 
 from penstock.host import CommandRefused, StartRefused, Told
 from penstock.observe import (
@@ -21,6 +21,7 @@ from penstock.observe import (
     JobView,
     StepIgnored,
 )
+from penstock_gui.bridge.pace import Pace, PacedTimer
 
 BUDGET = 0.004
 _RATE_WINDOW = 1.0
@@ -37,6 +38,10 @@ class Drained(Protocol):
 
     def drain(self) -> tuple[Told, ...]:
         """What was told since the last call, in order per job; returns at once."""
+        ...
+
+    def make_way(self, seconds: float) -> None:
+        """Begin no activation for so long, so that the window gets the interpreter; 0: go on."""
         ...
 
 
@@ -83,9 +88,8 @@ class EngineBridge(QObject):
         self._changed: dict[str, set[str]] = {}
         self._totals: dict[str, int] = {}
         self._counts: deque[tuple[float, int]] = deque()
-        self._timer = QTimer(self)
-        self._timer.setTimerType(Qt.TimerType.PreciseTimer)
-        self._timer.setInterval(interval_ms)
+        self.pace = Pace(client.make_way, parent=self)
+        self._timer = PacedTimer(self.pace, interval_ms, paints=False, parent=self)
         self._timer.timeout.connect(self.tick)
         self._timer.start()
 
@@ -108,6 +112,7 @@ class EngineBridge(QObject):
     def stop(self) -> None:
         """Drain no more. Call before the client is closed and the window goes."""
         self._timer.stop()
+        self.pace.stop()
 
     def tick(self) -> None:
         """Fold what has come, within the budget, and tell it."""
@@ -115,6 +120,7 @@ class EngineBridge(QObject):
             self._pending.extend(self._client.drain())
         if not self._pending:
             return
+        self.pace.begin()
         end = self._clock() + BUDGET
         while self._pending:
             self._take(self._pending.popleft())
