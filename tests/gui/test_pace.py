@@ -8,7 +8,7 @@ import pytest
 from pytestqt.qtbot import QtBot
 
 from penstock_gui.bridge import Pace, PacedTimer
-from penstock_gui.bridge.pace import BEAT_MS, MAKE_WAY_SECONDS, SLOWEST_MS
+from penstock_gui.bridge.pace import BEAT_MS, EXPECT_SECONDS, MAKE_WAY_SECONDS, SLOWEST_MS
 
 
 class Bench:
@@ -144,3 +144,15 @@ def test_stopping_lets_the_engine_go_on(bench: Bench) -> None:
     bench.pace.stop()
 
     assert bench.ways[-1] == 0.0
+
+
+def test_while_a_job_begins_the_window_is_careful(bench: Bench) -> None:
+    bench.pace.begin()
+    bench.pace.expect_slow()
+    bench.pace.end()
+    bench.refresh(0.001)
+
+    assert bench.ways == [MAKE_WAY_SECONDS, 0.0, MAKE_WAY_SECONDS, 0.0]
+    bench.now += EXPECT_SECONDS
+    bench.refresh(0.001)
+    assert bench.ways[4:] == [0.0], "refreshes were quick: nobody need make way"

@@ -148,10 +148,12 @@ class EngineBridge(QObject):
     def _tell(self, event: EngineEvent) -> None:
         match event:
             case JobStarted():
+                self.pace.expect_slow()
                 self.job_started.emit(event.job_id)
             case JobHeld():
                 self.job_held.emit(event.job_id)
             case JobResumed():
+                self.pace.expect_slow()
                 self.job_resumed.emit(event.job_id)
             case JobEnded():
                 self.job_ended.emit(event.job_id)

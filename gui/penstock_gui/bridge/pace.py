@@ -20,6 +20,7 @@ SHARE = 4.0  # a refresh is at most one part in so many of the time
 SLOWEST_MS = 500
 SLOW_SECONDS = 0.04  # from here on the routines are asked to make way
 MAKE_WAY_SECONDS = 0.25
+EXPECT_SECONDS = 2.0
 _FORGET = 0.5
 _REMEMBER_SECONDS = 10.0
 
@@ -101,6 +102,12 @@ class Pace(QObject):
         if self.is_slow:
             self._make_way(MAKE_WAY_SECONDS)
         self._first.start()
+
+    def expect_slow(self) -> None:
+        """Routines begin to run: be careful until refreshes have shown what they cost."""
+        self._slow_until = max(self._slow_until, self._clock() + EXPECT_SECONDS)
+        if self._began is not None:
+            self._make_way(MAKE_WAY_SECONDS)
 
     def end(self) -> None:
         """All that the refresh caused is painted."""

@@ -19,10 +19,12 @@ from penstock_gui.widgets.cell import (
 from penstock_gui.widgets.cell_delegate import CellDelegate
 from penstock_gui.widgets.chip import CHIP_HEIGHT, StateChip, chip_width, paint_chip
 from penstock_gui.widgets.dock_header import DockHeader
+from penstock_gui.widgets.elided_label import ElidedLabel
 from penstock_gui.widgets.empty_state import EmptyState
 from penstock_gui.widgets.plain_label import PlainLabel, plain_tip
 from penstock_gui.widgets.row_table import RowTable
 from penstock_gui.widgets.search_line import SearchLine
+from penstock_gui.widgets.steady_label import SteadyLabel
 
 __all__ = [
     "BAR_ROLE",
@@ -40,11 +42,13 @@ __all__ = [
     "Cell",
     "CellDelegate",
     "DockHeader",
+    "ElidedLabel",
     "EmptyState",
     "PlainLabel",
     "RowTable",
     "SearchLine",
     "StateChip",
+    "SteadyLabel",
     "chip_width",
     "paint_chip",
     "plain_tip",

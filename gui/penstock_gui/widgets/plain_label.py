@@ -52,7 +52,9 @@ class PlainLabel(QLabel):
 
     def setText(self, text: str) -> None:
         """Show the text; what is over `MAX_SHOWN` characters is cut."""
-        super().setText(text if len(text) <= MAX_SHOWN else text[: MAX_SHOWN - 1] + "…")
+        shown = text if len(text) <= MAX_SHOWN else text[: MAX_SHOWN - 1] + "…"
+        if shown != self.text():
+            super().setText(shown)
 
     def _paint_text(self) -> None:
         palette = self.palette()

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import Qt
-from PySide6.QtGui import QColor, QPainter, QPaintEvent, QPalette
-from PySide6.QtWidgets import QHBoxLayout, QLabel, QSizePolicy, QStatusBar, QWidget
+from PySide6.QtGui import QPainter, QPaintEvent
+from PySide6.QtWidgets import QHBoxLayout, QLabel, QStatusBar, QWidget
 
 from penstock.host import PoolUse
 from penstock_gui.session import Session
 from penstock_gui.theme import Theme
-from penstock_gui.widgets import plain_tip
+from penstock_gui.widgets import ElidedLabel, SteadyLabel
 from penstock_gui.window.status_text import StatusText, pool_texts, status_text
 
 _GROUNDS = {
@@ -29,10 +28,9 @@ class StatusLine(QStatusBar):
         self._shown = StatusText("Ready", "")
         self.setFixedHeight(theme.px("size.status"))
         self._glyph = QLabel()
-        self._word = _label(theme, "body.strong")
-        self._rest = _label(theme, "body")
-        self._rest.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
-        self._numbers = [_label(theme, "caption") for _ in range(4)]
+        self._word = SteadyLabel(theme, font="body.strong", selectable=False)
+        self._rest = ElidedLabel(theme)
+        self._numbers = [SteadyLabel(theme, font="caption", selectable=False) for _ in range(4)]
         self._lay_out()
         bridge = session.bridge
         for signal in (session.mode_changed, session.document.name_changed, bridge.ticked):
@@ -63,8 +61,7 @@ class StatusLine(QStatusBar):
         dress = shown.ground != self._shown.ground
         self._shown = shown
         self._word.setText(shown.word)
-        self._rest.setText(f"·  {shown.rest}" if shown.rest else "")
-        self._rest.setToolTip(plain_tip(shown.rest))
+        self._rest.show_text(f"·  {shown.rest}" if shown.rest else "")
         if dress:
             self._dress()
 
@@ -73,8 +70,7 @@ class StatusLine(QStatusBar):
         bridge = self._session.bridge
         texts = pool_texts(pool, bridge.events_per_second, bridge.lost)
         for label, text in zip(self._numbers, texts, strict=True):
-            if label.text() != text:
-                label.setText(text)
+            label.setText(text)
 
     def _lay_out(self) -> None:
         line = QWidget()
@@ -91,9 +87,13 @@ class StatusLine(QStatusBar):
         self.addPermanentWidget(line, 1)
 
     def _dress(self) -> None:
-        ink = self._theme.color(_GROUNDS[self._shown.ground][1])
-        quiet = self._theme.color("text.2") if not self._shown.ground else ink
-        self._tint(ink, quiet)
+        token = _GROUNDS[self._shown.ground][1]
+        self._word.set_color(token)
+        quiet = token if self._shown.ground else "text.2"
+        self._rest.set_color(quiet)
+        for label in self._numbers:
+            label.set_color(quiet)
+        ink = self._theme.color(token)
         held = self._shown.ground == "held"
         self._glyph.setVisible(held)
         if held:
@@ -101,21 +101,7 @@ class StatusLine(QStatusBar):
             self._glyph.setPixmap(self._theme.pixmap("pause!", ink, 12, ratio))
         self.update()
 
-    def _tint(self, ink: QColor, quiet: QColor) -> None:
-        for label in (self._word, self._rest, *self._numbers):
-            palette = label.palette()
-            color = ink if label is self._word else quiet
-            palette.setColor(QPalette.ColorRole.WindowText, color)
-            label.setPalette(palette)
-
     def paintEvent(self, event: QPaintEvent) -> None:
         painter = QPainter(self)
         painter.fillRect(self.rect(), self._theme.color(_GROUNDS[self._shown.ground][0]))
         painter.end()
-
-
-def _label(theme: Theme, font: str) -> QLabel:
-    label = QLabel()
-    label.setTextFormat(Qt.TextFormat.PlainText)
-    label.setFont(theme.font(font))
-    return label

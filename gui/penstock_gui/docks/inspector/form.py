@@ -19,10 +19,10 @@ from PySide6.QtWidgets import (
 
 from penstock.flow import REQUIRED, FieldSpec, RoutineSpec
 from penstock_gui.docks.inspector import fields
-from penstock_gui.docks.inspector.parts import glyph_label, plain_tip
+from penstock_gui.docks.inspector.parts import glyph_label
 from penstock_gui.document import UNSET
 from penstock_gui.theme import Theme
-from penstock_gui.widgets import PlainLabel
+from penstock_gui.widgets import PlainLabel, plain_tip
 
 
 class FieldBox(QWidget):

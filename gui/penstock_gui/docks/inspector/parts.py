@@ -2,73 +2,16 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QRectF, QSize, Qt
-from PySide6.QtGui import QFontMetrics, QPainter, QPaintEvent, QPen, QResizeEvent
+from PySide6.QtCore import QRectF, Qt
+from PySide6.QtGui import QPainter, QPaintEvent, QPen
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QSizePolicy, QVBoxLayout, QWidget
 
 from penstock_gui.docks.inspector.facts import Stat
 from penstock_gui.theme import Theme
-from penstock_gui.widgets import PlainLabel
+from penstock_gui.widgets import ElidedLabel, PlainLabel, SteadyLabel
 
 PAD = 12
 _NAME_WIDTH = 84
-
-
-class ElidedLabel(PlainLabel):
-    """One line that is cut with an ellipsis where its room ends; the tip has all of it."""
-
-    def __init__(
-        self,
-        theme: Theme,
-        text: str = "",
-        *,
-        color: str = "text",
-        font: str = "body",
-        mode: Qt.TextElideMode = Qt.TextElideMode.ElideRight,
-    ) -> None:
-        super().__init__(theme, "", color=color, font=font)
-        self._full = ""
-        self._mode = mode
-        self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
-        self.show_text(text)
-
-    @property
-    def full_text(self) -> str:
-        """The text without ellipsis."""
-        return self._full
-
-    def show_text(self, text: str, tip: str = "") -> None:
-        """Show another text; `tip` goes above it in the tool tip."""
-        if text != self._full or tip != self.toolTip():
-            self._full = text
-            self.setToolTip(plain_tip(f"{tip}\n{text}" if tip else text))
-            self._elide()
-
-    def set_mode(self, mode: Qt.TextElideMode) -> None:
-        """Cut elsewhere: a path in the middle, as its end tells it from others."""
-        if mode != self._mode:
-            self._mode = mode
-            self._elide()
-
-    def _elide(self) -> None:
-        shown = QFontMetrics(self.font()).elidedText(self._full, self._mode, self.width())
-        if shown != self.text():
-            self.setText(shown)
-
-    def minimumSizeHint(self) -> QSize:
-        return QSize(24, super().minimumSizeHint().height())
-
-    def resizeEvent(self, event: QResizeEvent) -> None:
-        super().resizeEvent(event)
-        self._elide()
-
-
-def plain_tip(text: str) -> str:
-    """A tool tip's text that Qt doesn't take for markup."""
-    if not text:
-        return ""
-    safe = text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
-    return f"<p style='white-space:pre-wrap'>{safe}</p>"
 
 
 class Swatch(QWidget):
@@ -125,11 +68,11 @@ class StatRow(QWidget):
         row = QHBoxLayout(self)
         row.setContentsMargins(PAD, 10, PAD, 10)
         row.setSpacing(8)
-        self._labels: list[PlainLabel] = []
+        self._labels: list[SteadyLabel] = []
         for stat in first:
             column = QVBoxLayout()
             column.setSpacing(0)
-            number = PlainLabel(theme, font="title")
+            number = SteadyLabel(theme, font="title")
             self._labels.append(number)
             column.addWidget(number)
             unit = PlainLabel(theme, stat.unit, color="text.2", font="caption", selectable=False)
@@ -196,9 +139,9 @@ class SlotRow(QWidget):
         line.setSpacing(8)
         line.addWidget(_name_label(theme, name, "text"))
         self.passed = ElidedLabel(theme, color="text.2", font="caption")
-        self.passed.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
+        self.passed.set_right()
         line.addWidget(self.passed, 1)
-        self.fill = PlainLabel(theme, font="pill", selectable=False)
+        self.fill = SteadyLabel(theme, font="pill", selectable=False)
         line.addWidget(self.fill)
         box.addLayout(line)
         self.value = ElidedLabel(theme, font="mono")

@@ -14,7 +14,6 @@ from penstock_gui.docks.inspector import facts
 from penstock_gui.docks.inspector.form import ConfigForm, TextBox
 from penstock_gui.docks.inspector.parts import (
     PAD,
-    ElidedLabel,
     HeldCard,
     PortRow,
     Section,
@@ -22,11 +21,10 @@ from penstock_gui.docks.inspector.parts import (
     StatRow,
     Swatch,
     ValueRow,
-    plain_tip,
 )
 from penstock_gui.session import Session
 from penstock_gui.theme import Theme
-from penstock_gui.widgets import PlainLabel, StateChip
+from penstock_gui.widgets import ElidedLabel, PlainLabel, StateChip, plain_tip
 
 _NO_COUNT = RoutineCount("idle", 0, 0, 0, 0, 0.0, 0, {}, {})
 

@@ -10,7 +10,6 @@ from penstock.host import RoutineValues
 from penstock_gui.docks.inspector import facts
 from penstock_gui.docks.inspector.parts import (
     PAD,
-    ElidedLabel,
     PortRow,
     Section,
     Swatch,
@@ -18,7 +17,7 @@ from penstock_gui.docks.inspector.parts import (
 )
 from penstock_gui.session import Session
 from penstock_gui.theme import Theme
-from penstock_gui.widgets import PlainLabel
+from penstock_gui.widgets import ElidedLabel, PlainLabel
 
 _SHOWN = 20
 

@@ -7,7 +7,7 @@ from PySide6.QtWidgets import QHBoxLayout, QWidget
 
 from penstock.host import PoolUse
 from penstock_gui.theme import Theme
-from penstock_gui.widgets import PlainLabel
+from penstock_gui.widgets import SteadyLabel
 
 
 class PoolStrip(QWidget):
@@ -50,11 +50,11 @@ class PoolStrip(QWidget):
         )
         return "  ".join(f"{number.text()} {word.text()}" for number, word in pairs)
 
-    def _metric(self, word: str) -> tuple[PlainLabel, PlainLabel]:
+    def _metric(self, word: str) -> tuple[SteadyLabel, SteadyLabel]:
         if self._row.count():
             self._row.addSpacing(8)
-        number = PlainLabel(self._theme, font="body.strong")
-        label = PlainLabel(self._theme, word, color="text.2")
+        number = SteadyLabel(self._theme, font="body.strong")
+        label = SteadyLabel(self._theme, word, color="text.2")
         self._row.addWidget(number)
         self._row.addWidget(label)
         return number, label
