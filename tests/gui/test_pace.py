@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
+from PySide6.QtCore import QObject
 from pytestqt.qtbot import QtBot
+from shiboken6 import delete, isValid
 
 from penstock_gui.bridge import Pace, PacedTimer
 from penstock_gui.bridge.pace import BEAT_MS, EXPECT_SECONDS, MAKE_WAY_SECONDS, SLOWEST_MS
@@ -156,3 +158,19 @@ def test_while_a_job_begins_the_window_is_careful(bench: Bench) -> None:
     bench.now += EXPECT_SECONDS
     bench.refresh(0.001)
     assert bench.ways[4:] == [0.0], "refreshes were quick: nobody need make way"
+
+
+def test_a_timer_goes_with_the_widget_it_belongs_to(bench: Bench) -> None:
+    owner = QObject()
+    first, second = PacedTimer(bench.pace, 10), PacedTimer(bench.pace, 10, parent=owner)
+    fired: list[int] = []
+    first.timeout.connect(lambda: delete(owner) if isValid(owner) else None)
+    second.timeout.connect(lambda: fired.append(2))
+    first.start()
+    second.start()
+
+    for _ in range(2):
+        bench.now += 0.02
+        bench.pace.beat()
+
+    assert fired == []

@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable
 
 from PySide6.QtCore import QObject, Qt, QTimer, Signal
+from shiboken6 import isValid
 
 BEAT_MS = 16
 SHARE = 4.0  # a refresh is at most one part in so many of the time
@@ -72,11 +73,14 @@ class Pace(QObject):
     def beat(self) -> None:
         """Fire the timers that are due; called every `interval_ms` while there are any."""
         now = self._clock()
+        # A timer goes with the widget it belongs to, and says nothing then.
+        self._running = [timer for timer in self._running if isValid(timer)]
         due = [timer for timer in self._running if timer.due <= now]
         if any(timer.paints for timer in due):
             self.begin()
         for timer in due:
-            timer.fire()
+            if isValid(timer):
+                timer.fire()
         if self._beat.interval() != self.interval_ms:
             self._beat.setInterval(self.interval_ms)
 
