@@ -40,6 +40,8 @@ soak: ready-to-test
 
 screenshots: ready-to-test
 	$(OFFSCREEN) $(BIN)/python .ci/screenshots.py
+	$(OFFSCREEN) $(BIN)/penstock open example:code_census --run \
+		--screenshot resources/help/penstock.png --quit-after 6
 
 clean:
 	rm -rf build dist .coverage .coverage.* .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis

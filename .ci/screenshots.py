@@ -1,6 +1,6 @@
 """Draws the pictures of the real window: every state in light and dark, offscreen.
 
-They go to build/screenshots/; the one of the README goes to resources/help/penstock.png.
+They go to build/screenshots/.
 """
 
 from __future__ import annotations
@@ -19,7 +19,6 @@ sys.path.insert(0, str(ROOT / "tests"))
 from helpers.real_window import CENSUS, RealWindow  # noqa: E402 -- needs the path above
 
 PICTURES = ROOT / "build" / "screenshots"
-README_PICTURE = ROOT / "resources" / "help" / "penstock.png"
 
 
 class Photographer:
@@ -61,8 +60,6 @@ class Photographer:
         self.real.session.run()
         self.wait(lambda: self.real.activations("rank") > 200)
         self.take("running")
-        if self.theme == "light":
-            self.real.window.grab().save(str(README_PICTURE))
 
     def take_paused(self) -> None:
         session = self.real.session
