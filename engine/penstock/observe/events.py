@@ -166,7 +166,7 @@ class SlotCount:
 
 ROUTINE_STATUSES = {
     "idle": "nothing waits and nothing runs",
-    "queued": "activations are ready but max_parallel of them run already",
+    "queued": "activations are ready and about to be handed to the pool",
     "waiting": "activations are ready and wait for a thread",
     "matching": "messages wait, but no activation can be formed from them",
     "gated": "a slot it emits to is full, so it isn't activated",

@@ -61,5 +61,6 @@ def _status(
     if ready and core.hold is not None:
         return "held"
     if ready:
-        return "queued" if len(run.tokens) >= run.limit else "waiting"
+        in_backlog = any(token.worker is None for token in run.tokens)
+        return "waiting" if in_backlog else "queued"
     return "matching" if any(slot.depth for slot in slots.values()) else "idle"
