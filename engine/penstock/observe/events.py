@@ -151,7 +151,10 @@ class SliceEnded(EngineEvent):
 
 @dataclass(frozen=True, slots=True)
 class SlotCount:
-    """Counters of one slot; always ``posted`` is the sum of where the messages are now."""
+    """Counters of one slot; always ``posted`` is the sum of where the messages are now.
+
+    That is ``consumed + queued + in_flight + dropped + superseded + dead + skipped + discarded``.
+    """
 
     depth: int
     capacity: int
@@ -162,6 +165,9 @@ class SlotCount:
     in_flight: int
     dead: int
     discarded: int
+    dropped: int = 0
+    superseded: int = 0
+    skipped: int = 0
 
 
 ROUTINE_STATUSES = {
@@ -195,6 +201,7 @@ class RoutineCount:
     refused: int
     slots: dict[str, SlotCount]
     emitted: dict[str, int]
+    revoked: int = 0
 
 
 @dataclass(frozen=True, slots=True)
