@@ -193,7 +193,8 @@ class WorkerPool:
         self.make_way(0.0)
         self._wake()
         for worker in threads:
-            worker.join(max(0.0, deadline - monotonic()))
+            if worker is not threading.current_thread():
+                worker.join(max(0.0, deadline - monotonic()))
         return [worker.name for worker in threads if worker.is_alive()]
 
     def _new_worker(self) -> Worker:

@@ -125,11 +125,11 @@ class Runtime:
         """Cancel what runs, stop all our threads, and return within `timeout` seconds.
 
         A body that doesn't end keeps its daemon thread; it never blocks the interpreter's exit.
+        Without `wait`, and inside a body, it tells them to stop and returns at once.
         """
-        deadline = monotonic() + timeout
+        waits = wait and local.run is None
+        deadline = monotonic() + (timeout if waits else 0.0)
         self.jobs.close()
-        if not wait or local.run is not None:
-            return
         for executor in self.jobs.list():
             executor.wait(max(0.0, deadline - monotonic()))
         self.pool.shutdown(deadline)

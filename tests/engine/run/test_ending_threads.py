@@ -437,3 +437,29 @@ def _until(is_so: Any, timeout: float = 10.0) -> None:
             return
         tick.wait(0.002)
     raise AssertionError("it never came to be so")
+
+
+def test_shutdown_without_waiting_still_ends_all_threads() -> None:
+    runtime = Runtime(workers=3)
+    runtime.exec(chain(source(range(5)), pass_on()))
+
+    runtime.shutdown(wait=False)
+
+    runtime.shutdown(timeout=DEADLINE)
+    assert not [info for info in runtime.pool.infos() if info.busy]
+    assert not [t for t in threading.enumerate() if t.name.startswith("penstock-worker")]
+
+
+def test_shutdown_inside_a_body_returns_at_once_and_ends_the_job() -> None:
+    ended: list[bool] = []
+    runtime = Runtime(workers=2)
+
+    def logic(self: Any, value: int) -> None:
+        runtime.shutdown()
+        ended.append(True)
+
+    job = runtime.exec(flow_of({"a": routine(logic, slots={"value": Slot(int)})}), {"a.value": 1})
+
+    assert job.wait(DEADLINE) is JobStatus.CANCELLED
+    runtime.shutdown(timeout=DEADLINE)
+    assert ended == [True]
