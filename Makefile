@@ -21,8 +21,8 @@ run: ready-to-run
 
 test: check
 	$(OFFSCREEN) $(BIN)/coverage run -m pytest $(ARGS)
-	@mkdir -p build && $(BIN)/coverage report > build/coverage.txt; \
-	echo "Branch coverage (build/coverage.txt): $$(tail -n 1 build/coverage.txt)"
+	@mkdir -p build && $(BIN)/coverage report > build/coverage.txt
+	@echo "Branch coverage: $$($(BIN)/coverage report --format=total) % (by file: build/coverage.txt)"
 
 check: ready-to-test
 	$(BIN)/ruff check
