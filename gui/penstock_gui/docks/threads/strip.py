@@ -54,6 +54,7 @@ class PoolStrip(QWidget):
         if self._row.count():
             self._row.addSpacing(8)
         number = SteadyLabel(self._theme, font="body.strong")
+        number.setAlignment(Qt.AlignmentFlag.AlignRight)
         label = SteadyLabel(self._theme, word, color="text.2")
         self._row.addWidget(number)
         self._row.addWidget(label)
