@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from penstock.observe import JobHeld, JobView, RoutineCount
+from penstock_gui.session import shown_status
 from penstock_gui.theme import state_color, state_icon, state_word
 
 AMBER_FROM = 0.6
@@ -86,7 +87,7 @@ def look_of(view: JobView | None, routine: str) -> Look:
         return replace(AT_REST, words=f"not in job {view.job_id}")
     if view.held is not None and view.held.place == routine:
         return _held(view.held, count)
-    status = _status(view, routine, count)
+    status = shown_status(view, routine, count)
     return Look(
         icon=state_icon(status),
         color=state_color(status),
@@ -104,19 +105,6 @@ def look_of(view: JobView | None, routine: str) -> Look:
 def problem_look(text: str) -> Look:
     """A routine that something is wrong with in the flow itself."""
     return Look(icon="circle-x", color="state.failed", words=text, is_lively=True, is_failed=True)
-
-
-def _status(view: JobView, routine: str, count: RoutineCount) -> str:
-    """The told status, or what the job's end makes of it."""
-    if not view.is_over:
-        return count.status
-    if view.error is not None and view.error.routine == routine:
-        return "failed"
-    if count.status == "failed":
-        return "failed"
-    if view.status == "CANCELLED":
-        return "CANCELLED"
-    return "done" if count.activations else "idle"
 
 
 def _words(view: JobView, status: str, count: RoutineCount) -> str:

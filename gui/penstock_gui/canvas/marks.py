@@ -16,7 +16,7 @@ PLATE_HEIGHT = 26.0
 PLATE_GAP = 18.0
 WIDEST_PLATE = 480.0
 SMALLEST_MARK, SMALLEST_PLATE = 0.7, 0.92
-_STEM = -28.0
+_STEM, _IN_VIEW = -28.0, 6.0
 _ARROW = ((-33, -5), (-23, -5), (-23, -11), (-10.5, 0), (-23, 11), (-23, 5), (-33, 5))
 
 
@@ -152,11 +152,16 @@ def held_arrow(p: QPainter, ink: Ink, tip: QPointF, angle: float = 0.0, size: fl
     p.restore()
 
 
-def message_plate(p: QPainter, ink: Ink, held: HeldLook) -> float:
-    """The message that would go next, its lower right corner at the origin; returns its width."""
-    wide = ink.width("mono", held.text)
+def plate_width(ink: Ink, held: HeldLook) -> float:
+    """How wide the message and the number of those that follow are."""
+    more = ink.width("pill", held.more) + 20 if held.more else 0.0
+    return 27 + ink.width("mono", held.text) + 12 + more
+
+
+def message_plate(p: QPainter, ink: Ink, held: HeldLook) -> None:
+    """The message that would go next, its lower right corner at the origin."""
+    width = plate_width(ink, held)
     more = ink.width("pill", held.more) + 12 if held.more else 0.0
-    width = 27 + wide + 12 + (more + 8 if more else 0.0)
     rect = QRectF(-width, -PLATE_HEIGHT, width, PLATE_HEIGHT)
     p.setPen(ink.pen("held.edge", 1.5))
     p.setBrush(ink.color("held.bg"))
@@ -169,18 +174,23 @@ def message_plate(p: QPainter, ink: Ink, held: HeldLook) -> float:
         p.setBrush(ink.color("held.fill"))
         p.drawRoundedRect(pill, CHIP / 2, CHIP / 2)
         ink.text(p, pill, CENTER, "pill", ink.color("on.held"), held.more)
-    return width
 
 
 def held_marks(
     p: QPainter, ink: Ink, held: HeldLook, width: float, port_y: float, zoom: float
 ) -> None:
-    """Arrow, plate and the stem between them at a node; from afar no smaller than readable."""
+    """Arrow, plate and the stem between them at a node; from afar no smaller than readable.
+
+    The plate's right end is the node's, further right only where its begin would be out of view.
+    """
     arrow, plate = max(1.0, SMALLEST_MARK / zoom), max(1.0, SMALLEST_PLATE / zoom)
+    long = plate_width(ink, held) * plate
+    view_left = p.worldTransform().inverted()[0].map(QPointF(_IN_VIEW, 0)).x()
+    left = max(width - long, min(view_left, _STEM * arrow - 10 * plate))
     p.save()
-    p.translate(width, -PLATE_GAP * plate)
+    p.translate(left + long, -PLATE_GAP * plate)
     p.scale(plate, plate)
-    left = width - message_plate(p, ink, held) * plate
+    message_plate(p, ink, held)
     p.restore()
     stem = max(left + 10 * plate, _STEM * arrow)
     end = port_y - 6 * arrow if stem < 0 else 0.0

@@ -80,7 +80,8 @@ class NodeItem(QGraphicsItem):
         largest = marks.SMALLEST_PLATE / OVERVIEW_BELOW
         left = shape.width - marks.WIDEST_PLATE * largest
         top = -(marks.PLATE_GAP + marks.PLATE_HEIGHT) * largest - _MARGIN
-        return QRectF(QPointF(left, top), QPointF(shape.width, shape.height) + _CORNER)
+        right = max(shape.width, marks.WIDEST_PLATE * largest)
+        return QRectF(QPointF(left, top), QPointF(right, shape.height) + _CORNER)
 
     def shape(self) -> QPainterPath:
         path = QPainterPath()

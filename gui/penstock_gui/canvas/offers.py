@@ -12,6 +12,7 @@ from penstock_gui.canvas.geometry import FAILED
 from penstock_gui.document import FlowDocument
 
 FAILURE = "Failure"
+CONNECTED = "connected already"
 
 
 @dataclass(frozen=True)
@@ -62,6 +63,8 @@ def _offer(spec: RoutineSpec, wires: Container[Connection], anchor: Anchor, rout
     if fitting:
         return Offer(tuple(fitting))
     nothing = "has no events" if anchor.is_slot else "has no slots"
+    if CONNECTED in reasons:
+        return Offer(reason=CONNECTED)
     return Offer(reason=reasons[0] if reasons else nothing)
 
 
@@ -70,7 +73,7 @@ def why_not(
 ) -> str | None:
     """None when a wire may end at a port, else the reason in words."""
     if anchor.wire_to(port) in wires:
-        return "connected already"
+        return CONNECTED
     given, taken = (type_name, anchor.type) if anchor.is_slot else (anchor.type, type_name)
     return _compatible(given, taken)
 

@@ -151,11 +151,16 @@ class FlowScene(QGraphicsScene):
                 self.arrangement.put(routine, place)
         self.settle()
 
-    def settle(self) -> None:
-        """Place and route what has changed, at once instead of at the next turn of the loop."""
+    def settle(self) -> bool:
+        """Place and route what has changed, at once instead of at the next turn of the loop.
+
+        Returns whether anything had.
+        """
         self._settling.stop()
-        if self.arrangement.settle():
+        changed = self.arrangement.settle()
+        if changed:
             self.restructured.emit()
+        return changed
 
     # Items.
 
@@ -197,6 +202,7 @@ class FlowScene(QGraphicsScene):
     def _add_node(self, routine: str) -> None:
         node = NodeItem(routine, NodeShape("", (), (), NARROWEST), self._ink, self.guard)
         node.set_color(self._document.color_index(routine))
+        node.touch.selected = routine in self._selection.routines
         self.nodes[routine] = node
         self._reshape(routine)
         self._show_breakpoint(node)

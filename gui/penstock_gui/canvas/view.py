@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from PySide6.QtCore import QEvent, QRect, QRectF, Qt, Signal
+from PySide6.QtCore import QEvent, QRect, QRectF, Qt, QTimer, Signal
 from PySide6.QtGui import (
     QDragEnterEvent,
     QDragMoveEvent,
@@ -298,7 +298,8 @@ class FlowView(Camera):
 
     def paintEvent(self, event: QPaintEvent) -> None:
         with self.graph.guard.watch():
-            self.graph.settle()
+            if self.graph.settle():  # what has left its place is no part of this event's region
+                QTimer.singleShot(0, self, self.repaint_all)
         if not self.is_overview:
             super().paintEvent(event)
             return

@@ -4,11 +4,13 @@ General layout:
     client       the engine as the window sees it
     selection    what is selected
     breakpoints  which routines have one
+    shown        what a routine's state is called
     session      Session: document, job shown, selection, breakpoints, edits
 """
 
 from penstock_gui.session.client import Client
 from penstock_gui.session.selection import NOTHING, Selection
 from penstock_gui.session.session import Session
+from penstock_gui.session.shown import shown_status
 
-__all__ = ["NOTHING", "Client", "Selection", "Session"]
+__all__ = ["NOTHING", "Client", "Selection", "Session", "shown_status"]

@@ -44,6 +44,7 @@ QMenu::indicator { width: 14px; height: 14px; margin-left: 8px; }
 QMenu::indicator:checked { image: url("$glyphs/check-menu.svg"); }
 
 QToolBar { background: $bg_chrome; border: 0; spacing: 2px; padding: 0; }
+QSplitter::handle { background: $bg_gap; image: none; }
 QToolBar::separator { background: $line; width: 1px; height: 1px; margin: 10px 6px; }
 QStatusBar { background: $bg_chrome; border: 0; }
 QStatusBar::item { border: 0; }
@@ -57,7 +58,7 @@ QToolButton:pressed, QToolButton:checked { background: $bg_pressed; }
 QToolButton:focus { border-color: $accent; }
 QToolButton:disabled { color: $text_disabled; }
 QToolBar#stripe QToolButton { min-width: 24px; max-width: 24px; padding: 0; }
-QToolButton#run { min-width: 82px; }
+QToolButton#run { min-width: 94px; }
 QToolButton#flat { min-height: 20px; min-width: 16px; padding: 0 2px; }
 QToolButton::menu-indicator { image: none; width: 0; }
 

@@ -56,8 +56,7 @@ class CanvasHeader(DockHeader):
         self.set_title(f"{name} •" if changed else name)
         words = "unsaved" if changed else "saved" if session.document.path else "no file yet"
         if session.job_id is not None and session.job_flow_differs:
-            words += (
-                f"  ·  job {session.job_id} runs the flow as it was at start;"
-                " edits apply to the next run"
-            )
+            over = session.view is not None and session.view.is_over
+            words += f"  ·  job {session.job_id} {'ran' if over else 'runs'} the flow as it was"
+            words += " at start; edits apply to the next run"
         self._state.setText(words)

@@ -185,10 +185,10 @@ class MainWindow(QMainWindow):
     def _handlers(self) -> dict[str, Callable[[], object]]:
         session, files, view = self._session, self.files, self.view
         return {
-            "file.new": files.new,
-            "file.open": files.open,
-            "file.save": files.save,
-            "file.save_as": files.save_as,
+            "file.new": self._with_edits(files.new),
+            "file.open": self._with_edits(files.open),
+            "file.save": self._with_edits(files.save),
+            "file.save_as": self._with_edits(files.save_as),
             "file.quit": self.close,
             "edit.undo": session.undo.undo,
             "edit.redo": session.undo.redo,
@@ -206,7 +206,7 @@ class MainWindow(QMainWindow):
             "theme.system": lambda: self._use_theme("system"),
             "theme.light": lambda: self._use_theme("light"),
             "theme.dark": lambda: self._use_theme("dark"),
-            "run.run": session.run,
+            "run.run": self._with_edits(session.run),
             "run.pause": session.pause,
             "run.step": session.step,
             "run.stop": session.stop,
@@ -236,11 +236,21 @@ class MainWindow(QMainWindow):
         session.trust_needed.connect(self._on_trust_needed)
         self.files.failed.connect(self.notice.say)
         self.files.opened.connect(self._on_opened)
+        self._inspector.id_entered.connect(self.view.setFocus)
         self.view.inspect_requested.connect(lambda: self.docking.show("inspector"))
         self.view.customContextMenuRequested.connect(self._on_menu_wanted)
         self.vitals.polled.connect(self.status.show_pool)
 
     # What actions and signals do.
+
+    def _with_edits(self, use: Callable[[], object]) -> Callable[[], object]:
+        """Use the flow with what stands in a field and hasn't been entered."""
+
+        def committed() -> object:
+            self._inspector.commit()
+            return use()
+
+        return committed
 
     def _add_routine(self) -> None:
         self.docking.show("palette")
@@ -291,6 +301,7 @@ class MainWindow(QMainWindow):
             QTimer.singleShot(0, self, self._settle)
 
     def closeEvent(self, event: QCloseEvent) -> None:
+        self._inspector.commit()
         jobs = self.live_jobs()
         leave = self.files.may_leave() and (not jobs or self._questions.close_running(jobs))
         if not leave:

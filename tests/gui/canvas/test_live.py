@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import pytest
-from PySide6.QtCore import QPointF
+from PySide6.QtCore import QPoint, QPointF
 from pytestqt.qtbot import QtBot
 
 from helpers.canvas_desk import Desk
@@ -9,6 +9,7 @@ from helpers.scripted import routine_count, slot_count, text_value
 from penstock.flow import Connection
 from penstock.observe import HeldMessage
 from penstock_gui.canvas import live
+from penstock_gui.canvas.marks import PLATE_GAP, PLATE_HEIGHT
 from penstock_gui.canvas.node_item import NodeItem
 
 LINES_TO_SPLIT = Connection.parse("lines.line -> split.line")
@@ -39,6 +40,21 @@ def held(desk: Desk, routine: str = "split") -> str:
     desk.client.tell_held(job, routine, [message], waiting=2)
     desk.refresh()
     return job
+
+
+def test_the_message_plate_begins_in_view_while_its_routine_is_seen(desk: Desk) -> None:
+    job = desk.run()
+    desk.client.tell_held(job, "lines", [HeldMessage("text", 7, text_value("x" * 60))], waiting=9)
+    desk.refresh()
+    view, node = desk.view, desk.view.graph.nodes["lines"]
+    view.look_at(view.seen.center(), 1.0)
+    view.scroll_by(QPoint(view.to_view(node.body.topLeft()).x() - 60, 0))
+    y = view.to_view(node.body.topLeft()).y() - int(PLATE_GAP + PLATE_HEIGHT / 2)
+
+    picture = view.grab().toImage()
+
+    colors = [picture.pixelColor(x, y) for x in range(12)]
+    assert any(c.red() - c.blue() > 100 for c in colors), "its left end is amber"
 
 
 def test_nodes_show_the_shown_job_only(desk: Desk) -> None:

@@ -105,6 +105,13 @@ def test_what_was_placed_by_itself_stays_when_others_come_and_go(
     assert graph.nodes["double"].body.top() > graph.nodes["cut"].body.bottom()
 
 
+def test_a_renamed_routine_stays_marked_as_selected(desk: Desk) -> None:
+    desk.session.select(["split"])
+    desk.session.rename("split", "cut")
+
+    assert desk.view.graph.nodes["cut"].touch.selected
+
+
 def test_a_connected_failed_event_gets_a_row(desk: Desk) -> None:
     wire, node = desk.add_report(), desk.view.graph.nodes["split"]
 

@@ -3,10 +3,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from PySide6.QtCore import QByteArray, QMimeData, QPoint, QPointF, Qt
-from PySide6.QtGui import QDropEvent, QWheelEvent
+from PySide6.QtCore import QByteArray, QEvent, QMimeData, QObject, QPoint, QPointF, QRect, Qt
+from PySide6.QtGui import QDropEvent, QPaintEvent, QRegion, QWheelEvent
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QApplication
+from PySide6.QtWidgets import QApplication, QWidget
 from pytestqt.qtbot import QtBot
 
 from helpers.canvas_desk import Desk, assert_in_step
@@ -245,6 +245,35 @@ def test_hovering_rings_the_port_and_shows_where_a_breakpoint_goes(desk: Desk) -
     desk.move(QPointF(100, -90), button=Qt.MouseButton.NoButton)
     assert not node.touch.ghost
     assert not node.touch.hovered
+
+
+class Painted(QObject):
+    """Collects what a widget paints."""
+
+    def __init__(self, widget: QWidget) -> None:
+        super().__init__(widget)
+        self.region = QRegion()
+        widget.installEventFilter(self)
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        if isinstance(event, QPaintEvent):
+            self.region |= event.region()
+        return False
+
+
+def test_a_wire_that_takes_another_way_leaves_nothing_behind(desk: Desk, qtbot: QtBot) -> None:
+    desk.session.move({"count": (0.0, 400.0)})
+    desk.view.fit_all()
+    QTest.qWait(50)
+    wire = next(w for w in desk.view.graph.edges if w.target.routine == "count")
+    far = desk.pixel(desk.view.graph.edges[wire].middle())
+    painted = Painted(desk.view.viewport())
+
+    desk.session.move({"count": (300.0, 250.0)})
+    end = desk.pixel(desk.slot("count", "word"))
+    desk.view.viewport().repaint(QRect(end, end).adjusted(-9, -9, 9, 9))  # not yet routed anew
+
+    qtbot.waitUntil(lambda: painted.region.contains(far))
 
 
 def test_tips_tell_name_type_and_what_is_wrong(desk: Desk, tmp_path: Path) -> None:

@@ -26,7 +26,7 @@ from penstock_gui.docks.inspector.routine_page import RoutinePage
 from penstock_gui.docks.inspector.wire_page import WirePage
 from penstock_gui.document import UNSET, FlowDocument
 from penstock_gui.session import Session
-from penstock_gui.theme import Theme
+from penstock_gui.theme import Theme, state_word
 from penstock_gui.widgets import ElidedLabel
 
 WIRE = Connection.parse("split.word -> count.word")
@@ -198,6 +198,22 @@ def test_a_routine_shows_type_docstring_and_ports(panel: InspectorPanel, session
     assert page.ports["failed"].more.text() == "not connected"
     assert page.chip.text == "not run yet"
     assert not page.stats.isVisible(), "without a job there is nothing to count"
+
+
+@pytest.mark.parametrize(
+    ("status", "activations", "chip"),
+    [("COMPLETED", 3, "done"), ("COMPLETED", 0, "not run"), ("CANCELLED", 3, "cancelled")],
+)
+def test_an_ended_job_says_of_a_routine_what_its_node_says(
+    session: Session, client: ScriptedClient, status: str, activations: int, chip: str
+) -> None:
+    client.tell_started("1", "flow", ["split"])
+    client.tell_progress("1", {"split": routine_count("idle", activations=activations)})
+    client.tell_ended("1", status)
+
+    name, words = facts.chip("split", client.views["1"])
+
+    assert (words or state_word(name)) == chip
 
 
 def test_a_type_that_isnt_found_says_why(

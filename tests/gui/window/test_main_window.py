@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -9,7 +10,7 @@ from pathlib import Path
 import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QLineEdit, QMenu
+from PySide6.QtWidgets import QLineEdit, QMenu, QToolButton
 from pytestqt.qtbot import QtBot
 
 from helpers.scripted import ScriptedClient
@@ -163,6 +164,9 @@ def test_the_header_says_when_a_job_runs_another_version(desk: Desk) -> None:
     desk.session.rename("parse", "parse_it")
 
     assert "job 1 runs the flow as it was at start" in desk.window.header.state
+    desk.client.tell_ended("1")
+    desk.hear()
+    assert "job 1 ran the flow as it was at start" in desk.window.header.state
 
 
 def test_f2_puts_the_cursor_into_the_id(desk: Desk) -> None:
@@ -173,6 +177,45 @@ def test_f2_puts_the_cursor_into_the_id(desk: Desk) -> None:
 
     assert isinstance(focused, QLineEdit)
     assert focused.selectedText() == "parse"
+
+
+def test_an_entered_id_gives_the_keyboard_back_to_the_canvas(desk: Desk) -> None:
+    desk.session.select(("parse",))
+    QTest.qWait(50)
+    QTest.keyClick(desk.window, Qt.Key.Key_F2)
+    line = desk.window.focusWidget()
+    assert line is not None
+    QTest.keyClicks(line, "trees")
+    QTest.keyClick(line, Qt.Key.Key_Return)
+    QTest.qWait(20)
+
+    assert desk.session.selection.routine == "trees"
+    assert desk.window.focusWidget() is desk.window.view
+
+
+def test_what_stands_in_a_field_counts_though_it_wasn_t_entered(desk: Desk) -> None:
+    desk.session.select(("find",))
+    QTest.qWait(50)
+    line = next(w for w in desk.window.findChildren(QLineEdit) if w.accessibleName() == "folder")
+    line.setFocus()
+    QTest.keyClicks(line, "/elsewhere")
+    QTest.keyClick(line, Qt.Key.Key_F5)
+    focused = desk.window.focusWidget()
+
+    started = json.loads(desk.client.named("start")[-1].arguments[0])
+    assert started["routines"]["find"]["config"] == {"folder": "/elsewhere"}
+    assert isinstance(focused, QLineEdit)
+    assert focused.accessibleName() == "folder", "the page is new, the person types on"
+
+
+def test_the_run_button_is_as_wide_whatever_it_says(desk: Desk) -> None:
+    button = desk.window.findChild(QToolButton, "run")
+    assert isinstance(button, QToolButton)
+    before = button.sizeHint()
+    action = desk.window.actions_table["run.run"]
+    action.setText("Continue")
+
+    assert button.sizeHint() == before
 
 
 def test_trust_is_asked_once_and_remembered(desk: Desk) -> None:

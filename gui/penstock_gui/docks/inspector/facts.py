@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from penstock.host import ValueSample
 from penstock.observe import JobHeld, JobView, RoutineCount, SlotCount
+from penstock_gui.session import shown_status
 from penstock_gui.widgets.wording import NONE, one_line
 
 _MAX_VALUE = 400
@@ -64,9 +65,8 @@ def chip(routine_id: str, view: JobView | None) -> tuple[str, str]:
     if count.running:
         threads = "1 thread" if count.running == 1 else f"{count.running} threads"
         return "running", f"running · {threads}"
-    if view.is_over and count.status == "idle":
-        return "done", ""
-    return count.status, ""
+    status = shown_status(view, routine_id, count)
+    return status, "not run" if status == "idle" and view.is_over else ""
 
 
 def depth(count: SlotCount) -> str:

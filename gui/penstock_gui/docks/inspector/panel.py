@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import Qt
+from PySide6.QtCore import Qt, Signal
 from PySide6.QtGui import QHideEvent, QShowEvent
-from PySide6.QtWidgets import QFrame, QScrollArea, QStackedWidget, QVBoxLayout, QWidget
+from PySide6.QtWidgets import (
+    QApplication,
+    QFrame,
+    QScrollArea,
+    QStackedWidget,
+    QVBoxLayout,
+    QWidget,
+)
 
 from penstock_gui.bridge import PacedTimer
-from penstock_gui.docks.inspector.routine_page import RoutinePage
+from penstock_gui.docks.inspector.routine_page import ID_FIELD, RoutinePage
 from penstock_gui.docks.inspector.wire_page import WirePage
 from penstock_gui.session import Selection, Session
 from penstock_gui.theme import Theme
@@ -23,7 +30,12 @@ class InspectorPanel(QWidget):
 
     Last values are asked for at most four times a second, only while the panel is visible and a
     job is shown; once more when the job has ended, then no more.
+
+    Signals:
+        id_entered(): the id field had the keyboard and has done its work
     """
+
+    id_entered = Signal()
 
     def __init__(self, session: Session, theme: Theme, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -47,6 +59,12 @@ class InspectorPanel(QWidget):
             self._scroll.ensureWidgetVisible(line)
             line.setFocus(Qt.FocusReason.ShortcutFocusReason)
             line.selectAll()
+
+    def commit(self) -> None:
+        """Hand in what was typed and not entered: the flow is about to be used as it stands."""
+        page = self.page
+        if isinstance(page, RoutinePage) and page.routine_id in self._session.document.ids():
+            page.commit()
 
     def _lay_out(self) -> None:
         self._scroll.setWidgetResizable(True)
@@ -77,6 +95,7 @@ class InspectorPanel(QWidget):
     def _rebuild(self) -> None:
         selection = self._session.selection
         former, self.page = self.page, self._make_page(selection)
+        field = _focused_field(former)
         if self.page is not None:
             self._scroll.takeWidget()
             self._scroll.setWidget(self.page)
@@ -89,8 +108,18 @@ class InspectorPanel(QWidget):
             former.hide()
             former.setParent(None)
             former.deleteLater()
+        self._go_on_in(field)
         self._ask_values()
         self._check_polling()
+
+    def _go_on_in(self, field: str) -> None:
+        """Keep the keyboard in the field of that name; an entered id leaves it to others."""
+        if field == ID_FIELD:
+            self.id_entered.emit()
+        elif field and isinstance(self.page, RoutinePage):
+            for editor in self.page.findChildren(QWidget):
+                if editor.accessibleName() == field:
+                    editor.setFocus()
 
     def _make_page(self, selection: Selection) -> Page | None:
         if selection.routine is not None:
@@ -135,10 +164,7 @@ class InspectorPanel(QWidget):
     # What others tell.
 
     def _on_selection_changed(self, selection: Selection) -> None:
-        if isinstance(self.page, RoutinePage):
-            page = self.page
-            if page.routine_id in self._session.document.flow.routines:
-                page.commit()
+        self.commit()
         self._rebuild()
 
     def _on_job_selected(self, job_id: object) -> None:
@@ -191,3 +217,11 @@ class InspectorPanel(QWidget):
     def hideEvent(self, event: QHideEvent) -> None:
         super().hideEvent(event)
         self._check_polling()
+
+
+def _focused_field(page: Page | None) -> str:
+    """The name of the field that has the keyboard, "" when none of the page has."""
+    focused = QApplication.focusWidget()
+    if page is None or focused is None or not page.isAncestorOf(focused):
+        return ""
+    return focused.accessibleName()

@@ -26,6 +26,7 @@ from penstock_gui.session import Session
 from penstock_gui.theme import Theme
 from penstock_gui.widgets import ElidedLabel, PlainLabel, StateChip, plain_tip
 
+ID_FIELD = "Id"
 _NO_COUNT = RoutineCount("idle", 0, 0, 0, 0, 0.0, 0, {}, {})
 
 
@@ -171,7 +172,7 @@ class RoutinePage(QWidget):
         section = Section(theme, "Config")
         section.body.setSpacing(12)
         self.id_box = TextBox(
-            theme, "Id", "F2 renames; connections and breakpoints follow", self.routine_id
+            theme, ID_FIELD, "F2 renames; connections and breakpoints follow", self.routine_id
         )
         self.id_box.entered.connect(self._on_id_entered)
         title = document.flow.titles.get(self.routine_id, "")

@@ -24,7 +24,7 @@ from penstock_gui.theme import Theme
 from penstock_gui.widgets import EmptyState, PlainLabel, RowTable
 
 REFRESH_MS = 250
-_WIDTHS = (116, 96, None, 78, 78)
+_WIDTHS = (116, 96, None, 74, 86)
 _NO_JOB = "Choose a job first"
 _OVER = "The job has ended"
 
