@@ -191,14 +191,14 @@ class FlowDocument(QObject):
         """Write the file atomically; raises FlowFileError and then changes nothing.
 
         Folders named relative to the former file go on meaning the same places; a flow without
-        a name gets the file's.
+        a name gets the file's, and one that was called like its file is called like the new one.
         """
         path = Path(path).resolve()
         flow = self._flow.copy()
         if self._path is not None and path.parent != self._path.parent:
             flow.folders = [self._folder_seen_from(path.parent, f) for f in flow.folders]
-        if flow.name == UNTITLED:
-            flow.name = path.name.removesuffix(".json").removesuffix(".flow")
+        if flow.name in (UNTITLED, _name_of(self._path)):
+            flow.name = _name_of(path)
         flow.save(path)
         flow.base = path.parent
         renamed, self._flow = flow.name != self._flow.name, flow
@@ -341,6 +341,11 @@ class FlowDocument(QObject):
     def _touch(self) -> None:
         self._problems = None
         self._problems_timer.start()
+
+
+def _name_of(path: Path | None) -> str:
+    """What a flow is called after its file."""
+    return path.name.removesuffix(".json").removesuffix(".flow") if path is not None else ""
 
 
 def _empty_flow() -> Flow:

@@ -13,7 +13,6 @@ from penstock_gui.settings import Settings
 from penstock_gui.window.dialogs import DISCARD, SAVE, Questions
 
 SUFFIX = ".flow.json"
-UNTITLED = "untitled"
 
 
 class Files(QObject):
@@ -98,9 +97,6 @@ class Files(QObject):
 
     def _write(self, path: Path) -> bool:
         document = self._session.document
-        if document.flow.name == UNTITLED:
-            document.flow.name = path.name.removesuffix(".json").removesuffix(".flow")
-            document.name_changed.emit()
         try:
             document.save(path)
         except FlowFileError as error:

@@ -235,6 +235,7 @@ class MainWindow(QMainWindow):
         session.bridge.job_started.connect(self.notice.hide)
         session.trust_needed.connect(self._on_trust_needed)
         self.files.failed.connect(self.notice.say)
+        document.saved.connect(self.notice.hide)
         self.files.opened.connect(self._on_opened)
         self._inspector.id_entered.connect(self.view.setFocus)
         self.view.inspect_requested.connect(lambda: self.docking.show("inspector"))

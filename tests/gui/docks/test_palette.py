@@ -6,9 +6,10 @@ from pathlib import Path
 import pytest
 from PySide6.QtCore import QPoint, Qt
 from PySide6.QtTest import QTest
+from PySide6.QtWidgets import QLabel
 from pytestqt.qtbot import QtBot
 
-from helpers.flow_folder import SOURCE, write_words
+from helpers.flow_folder import FLOW, SOURCE, write_words
 from helpers.scripted import ScriptedClient
 from penstock.flow import RoutineSpec, SlotSpec
 from penstock_gui.bridge import EngineBridge
@@ -170,6 +171,17 @@ def test_an_entry_is_dragged_as_its_type_name(panel: PalettePanel) -> None:
     assert bytes(data.data(MIME_TYPE).data()) == b"words:Count"
     assert panel.model.flags(entry) & Qt.ItemFlag.ItemIsDragEnabled
     assert not panel.model.flags(heading) & Qt.ItemFlag.ItemIsDragEnabled
+
+
+def test_a_file_without_folders_says_what_is_missing(
+    panel: PalettePanel, session: Session, tmp_path: Path
+) -> None:
+    flow = {key: value for key, value in FLOW.items() if key != "folders"}
+    session.document.load(write_words(tmp_path / "other", flow))
+
+    said = [label.text() for label in panel.nothing.findChildren(QLabel)]
+    assert "No folders to look in" in said
+    assert not panel.unsaved.isVisible()
 
 
 def test_an_unsaved_flow_says_to_save_first(qtbot: QtBot, panel: PalettePanel) -> None:

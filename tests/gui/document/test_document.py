@@ -102,6 +102,20 @@ def test_undoing_past_a_save_elsewhere_leaves_the_place_alone(
     assert document.spec("split").error is None
 
 
+def test_a_flow_called_like_its_file_is_called_like_the_next_one(
+    document: FlowDocument, tmp_path: Path
+) -> None:
+    document.new()
+    names = []
+    for path in ("first.flow.json", "second.json"):
+        document.save(tmp_path / path)
+        names.append(document.flow.name)
+    document.flow.name = "my own"
+    document.save(tmp_path / "third.flow.json")
+
+    assert [*names, document.flow.name] == ["first", "second", "my own"]
+
+
 def test_a_failed_save_keeps_path_and_folders(document: FlowDocument, tmp_path: Path) -> None:
     path = document.path
 

@@ -250,6 +250,9 @@ def test_a_file_that_can_t_be_read_is_told(desk: Desk, tmp_path: Path) -> None:
     assert str(tmp_path / "no.flow.json") in desk.window.notice.text
     assert desk.window.header.title == "code_census"
 
+    desk.session.document.save(tmp_path / "yes.flow.json")
+    assert not desk.window.notice.isVisible(), "what failed before is over"
+
 
 def test_closing_asks_once_while_jobs_run(desk: Desk) -> None:
     desk.start()

@@ -16,6 +16,11 @@ from penstock_gui.widgets import EmptyState, SearchLine
 _ENTER = (Qt.Key.Key_Return, Qt.Key.Key_Enter)
 
 
+_NO_FOLDERS = (
+    'The flow\'s file names none. With "folders": ["."] in it, routines beside it appear here.'
+)
+
+
 class PalettePanel(QWidget):
     """Lists what is found in the flow's folders by reading sources; nothing is imported."""
 
@@ -106,11 +111,14 @@ class PalettePanel(QWidget):
         self.model.show_colors(colors)
 
     def _choose_page(self) -> None:
-        has_folder = bool(self._session.document.code_folders)
-        self._pages.setCurrentIndex(0 if has_folder else 1)
+        document = self._session.document
+        is_new = not document.code_folders and document.path is None
+        self._pages.setCurrentIndex(1 if is_new else 0)
         self._stack.setCurrentIndex(0 if self.model.rows else 1)
-        if not self.model.specs:
-            folders = ", ".join(str(f) for f in self._session.document.code_folders)
+        if not document.code_folders:
+            self.nothing.say("No folders to look in", _NO_FOLDERS)
+        elif not self.model.specs:
+            folders = ", ".join(str(f) for f in document.code_folders)
             self.nothing.say(
                 "No routines found",
                 f"Classes derived from Routine in {folders} appear here.",
