@@ -103,6 +103,25 @@ def test_a_paced_timer_fires_when_due_and_again(bench: Bench) -> None:
     assert len(fired) == 5
 
 
+def test_threads_are_asked_for_before_the_routines_make_way(bench: Bench) -> None:
+    bench.refresh(0.2)
+    bench.ways.clear()
+    seen: list[list[float]] = []
+    painter = PacedTimer(bench.pace, 10)
+    askers = [PacedTimer(bench.pace, 10, asks=True) for _ in range(2)]
+    painter.start()
+    for asker in askers:
+        asker.timeout.connect(lambda: seen.append(list(bench.ways)))
+        asker.timeout.connect(bench.pace.begin)
+        asker.start()
+
+    bench.now += 1
+    bench.pace.beat()
+
+    assert seen == [[], []]
+    assert bench.ways == [MAKE_WAY_SECONDS]
+
+
 def test_a_single_shot_fires_once_until_it_is_started_again(bench: Bench) -> None:
     fired: list[float] = []
     timer = PacedTimer(bench.pace, 10, single_shot=True)

@@ -44,6 +44,7 @@ class Pace(QObject):
         self._make_way = make_way
         self._clock = clock
         self._began: float | None = None
+        self._asking = False
         self._cost = 0.0
         self._slow_until = 0.0
         self._running: list[PacedTimer] = []
@@ -76,10 +77,16 @@ class Pace(QObject):
         # A timer goes with the widget it belongs to, and says nothing then.
         self._running = [timer for timer in self._running if isValid(timer)]
         due = [timer for timer in self._running if timer.due <= now]
-        if any(timer.paints for timer in due):
+        asking = [timer for timer in due if timer.asks]
+        self._asking = bool(asking)
+        for timer in asking:
+            if isValid(timer):
+                timer.fire()
+        self._asking = False
+        if any(timer.paints or timer.asks for timer in due):
             self.begin()
         for timer in due:
-            if isValid(timer):
+            if isValid(timer) and timer not in asking:
                 timer.fire()
         if self._beat.interval() != self.interval_ms:
             self._beat.setInterval(self.interval_ms)
@@ -99,8 +106,8 @@ class Pace(QObject):
             self._beat.stop()
 
     def begin(self) -> None:
-        """A refresh begins; ignored during one."""
-        if self._began is not None:
+        """A refresh begins; ignored during one, and while its timers still ask."""
+        if self._began is not None or self._asking:
             return
         self._began = self._clock()
         if self.is_slow:
@@ -136,7 +143,8 @@ class Pace(QObject):
 class PacedTimer(QObject):
     """A timer that fires in the beats of a `Pace`: never sooner than asked, maybe later.
 
-    Whoever doesn't paint each time it fires says so, and calls `Pace.begin` when it does.
+    Whoever doesn't paint each time it fires says so, and calls `Pace.begin` when it does. Whoever
+    asks what the threads do fires first: they are seen at work, not making way.
 
     Signals:
         timeout()
@@ -151,10 +159,12 @@ class PacedTimer(QObject):
         *,
         single_shot: bool = False,
         paints: bool = True,
+        asks: bool = False,
         parent: QObject | None = None,
     ) -> None:
         super().__init__(parent)
-        self.paints = paints
+        self.paints = paints and not asks
+        self.asks = asks
         self.due = 0.0
         self._pace = pace
         self._ms = ms

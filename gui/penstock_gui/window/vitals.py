@@ -23,7 +23,7 @@ class Vitals(QObject):
     def __init__(self, session: Session, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self._session = session
-        self._timer = PacedTimer(session.bridge.pace, INTERVAL_MS, parent=self)
+        self._timer = PacedTimer(session.bridge.pace, INTERVAL_MS, asks=True, parent=self)
         self._timer.timeout.connect(self.poll)
         self._timer.start()
 

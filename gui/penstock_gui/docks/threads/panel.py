@@ -32,7 +32,7 @@ class ThreadsPanel(QWidget):
         self.model = ThreadsModel(self._swatch, self)
         self.strip = PoolStrip(theme)
         self.table = RowTable(theme)
-        self._timer = PacedTimer(session.bridge.pace, POLL_MS, parent=self)
+        self._timer = PacedTimer(session.bridge.pace, POLL_MS, asks=True, parent=self)
         self._build(run_action)
         self._timer.timeout.connect(self.poll)
         session.selection_changed.connect(self._mark)
