@@ -211,6 +211,7 @@ class FlowScene(QGraphicsScene):
 
     def _add_edge(self, wire: Connection) -> None:
         edge = EdgeItem(wire, self._ink, self.guard)
+        edge.set_look(chosen=wire == self._selection.connection)
         self.edges[wire] = edge
         for routine in {wire.source.routine, wire.target.routine}:
             self._wires.setdefault(routine, []).append(wire)

@@ -366,6 +366,11 @@ class Session(QObject):
     def _on_routine_renamed(self, old: str, new: str) -> None:
         if old in self._selection.routines:
             self.select((self._selection.routines - {old}) | {new})
+        chosen = self._selection.connection
+        if chosen is not None:
+            ends = (chosen.source, chosen.target)
+            source, target = (PortRef(new if e.routine == old else e.routine, e.port) for e in ends)
+            self.select(connection=Connection(source, target))
         if self._breakpoints.rename(old, new):
             self._send_breakpoints()
 

@@ -112,6 +112,17 @@ def test_a_renamed_routine_stays_marked_as_selected(desk: Desk) -> None:
     assert desk.view.graph.nodes["cut"].touch.selected
 
 
+def test_a_selected_wire_stays_selected_when_an_end_is_renamed(desk: Desk) -> None:
+    desk.session.select(connection=Connection.parse("split.word -> count.word"))
+    desk.session.rename("split", "cut")
+    renamed = Connection.parse("cut.word -> count.word")
+
+    assert desk.session.selection.connection == renamed
+    assert desk.view.graph.edges[renamed].look.chosen
+    desk.session.delete_selection()
+    assert renamed not in desk.document.connections()
+
+
 def test_a_connected_failed_event_gets_a_row(desk: Desk) -> None:
     wire, node = desk.add_report(), desk.view.graph.nodes["split"]
 
