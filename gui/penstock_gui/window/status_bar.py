@@ -8,7 +8,7 @@ from PySide6.QtWidgets import QHBoxLayout, QLabel, QStatusBar, QWidget
 from penstock.host import PoolUse
 from penstock_gui.session import Session
 from penstock_gui.theme import Theme
-from penstock_gui.widgets import ElidedLabel, SteadyLabel
+from penstock_gui.widgets import ElidedLabel, PlainLabel, SteadyLabel
 from penstock_gui.window.status_text import StatusText, pool_texts, status_text
 
 _GROUNDS = {
@@ -28,7 +28,7 @@ class StatusLine(QStatusBar):
         self._shown = StatusText("Ready", "")
         self.setFixedHeight(theme.px("size.status"))
         self._glyph = QLabel()
-        self._word = SteadyLabel(theme, font="body.strong", selectable=False)
+        self._word = PlainLabel(theme, font="body.strong", selectable=False)
         self._rest = ElidedLabel(theme)
         self._numbers = [SteadyLabel(theme, font="caption", selectable=False) for _ in range(4)]
         self._lay_out()
