@@ -16,6 +16,7 @@ from types import MappingProxyType
 
 from penstock.errors import FlowFileError
 from penstock.flow.files import read_bytes, shown
+from penstock.flow.syntax import parsed
 from penstock.flow.values import one_line
 
 MAX_SOURCE = 2_000_000
@@ -122,7 +123,7 @@ def read_module(path: Path, name: str) -> ModuleSource:
 
 def _parse(path: Path, name: str, data: bytes) -> ModuleSource:
     try:
-        tree = ast.parse(data, filename=str(path))
+        tree = parsed(data, str(path))
     except SyntaxError as error:
         raise SourceError(f"{shown(path)}: line {error.lineno}: {one_line(error.msg)}") from None
     except (ValueError, RecursionError, MemoryError) as error:

@@ -3,7 +3,26 @@
 from __future__ import annotations
 
 import ast
-from typing import Any, Final
+from typing import Any, Final, Literal
+
+_PARSE_ATTEMPTS = 5
+
+
+def parsed(
+    source: str | bytes, filename: str = "<unknown>", mode: Literal["exec", "eval"] = "exec"
+) -> Any:
+    """The tree of a source text; raises as `ast.parse` does, but ValueError for SystemError.
+
+    Python 3.11 counts the depth of trees per process: a garbage collection inside the parser that
+    lets another thread parse raises SystemError here, for a text that has nothing wrong.
+    """
+    reason = ""
+    for _ in range(_PARSE_ATTEMPTS):
+        try:
+            return ast.parse(source, filename=filename, mode=mode)
+        except SystemError as error:
+            reason = str(error)
+    raise ValueError(f"Python's parser failed: {reason}")
 
 
 def dotted_name(node: ast.expr) -> str:

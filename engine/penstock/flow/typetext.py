@@ -6,6 +6,7 @@ import ast
 from functools import lru_cache
 
 from penstock.flow.spec import EventSpec, SlotSpec
+from penstock.flow.syntax import parsed
 
 _MAX_PAIRS = 10_000  # of union members: nobody means more
 _ANYTHING = frozenset({"object", "Any"})
@@ -67,7 +68,7 @@ _Type = tuple[str, tuple[str, ...]]  # last part of the name, texts of the argum
 def _members(text: str) -> tuple[_Type, ...]:
     """The members of a union, each with its arguments."""
     try:
-        tree = ast.parse(text.strip(), mode="eval").body
+        tree = parsed(text.strip(), mode="eval").body
         return tuple(_flatten(tree))
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return ((text.strip(), ()),)
@@ -120,7 +121,10 @@ def _fits(given: _Type, taken: _Type, bases: tuple[str, ...]) -> bool:
 
 
 def _literal_fits(argument: str, taken: _Type) -> bool:
-    value = ast.literal_eval(argument)
+    try:
+        value = ast.literal_eval(parsed(argument, mode="eval"))
+    except (SyntaxError, ValueError):
+        return True  # a member of an enum: its text doesn't say what it is
     return _fits(("None" if value is None else type(value).__name__, ()), taken, ())
 
 

@@ -602,8 +602,7 @@ class JobCore:
         for run in self.runs:
             self._close(run)
         for slot in slots:
-            self.out.wakes.extend(slot.posters)
-            slot.posters.clear()
+            self._dismiss_posters(slot)
             if status is JobStatus.COMPLETED:
                 slot.discarded = slot.depth()
         if status is JobStatus.COMPLETED:
@@ -633,13 +632,20 @@ class JobCore:
     def fail(self, error: BaseException) -> None:
         """End the job because of a fault of the engine itself, whatever state it left."""
         failure = failure_of("", {}, error)
-        self.out = Instructions()
+        self.out = Instructions(wakes=self.out.wakes)
         self.tell.events = self.out.events
         self.status, self.error = JobStatus.FAILED, failure
         self.finished_at = self.tell.now
         for run in self.runs:
             self._close(run)
+            for slot in run.slots:
+                self._dismiss_posters(slot)
         self.tell.ended(self.status.value, failure, ())
+
+    def _dismiss_posters(self, slot: SlotQueue) -> None:
+        """Wake whoever waits for room: they find that the job has ended."""
+        self.out.wakes.extend(slot.posters)
+        slot.posters.clear()
 
     def _close(self, run: RoutineRun) -> None:
         """Refuse emits; list bodies still running and generators that need closing."""

@@ -146,18 +146,30 @@ class JobExecutor:
         return latch
 
     def _give_up(self, slot: SlotQueue, value: Any, latch: LockType, timeout: float | None) -> None:
-        """Time is over. If the latch was opened meanwhile, the place it stands for is ours."""
+        """Time is over. If the latch was opened meanwhile, the place it stands for is ours.
+
+        Unless somebody else was quicker: then again, so that no latch stays among the waiting,
+        where it would swallow the wake-up of a post behind it.
+        """
+        waiting: LockType | None = latch
+        while waiting is not None:
+            if self._withdraw(slot, waiting):
+                raise SlotFull(
+                    f"{slot.ref} is full ({slot.capacity} messages)"
+                    f" and had no room within {timeout} s",
+                    job=self.id,
+                    routine=slot.run.id,
+                    port=slot.ref,
+                )
+            waiting = self._reserve(slot, value)
+
+    def _withdraw(self, slot: SlotQueue, latch: LockType) -> bool:
+        """Take a latch from the waiting; False when it was opened already."""
         with self._lock:
             waiting = latch in slot.posters
             if waiting:
                 slot.posters.remove(latch)
-        if waiting or self._reserve(slot, value) is not None:
-            raise SlotFull(
-                f"{slot.ref} is full ({slot.capacity} messages) and had no room within {timeout} s",
-                job=self.id,
-                routine=slot.run.id,
-                port=slot.ref,
-            )
+        return waiting
 
     def _refuse_when_over(self, slot: SlotQueue) -> None:
         if self._core.status.is_final:

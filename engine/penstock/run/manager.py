@@ -53,10 +53,10 @@ class GlobalJobManager:
                 generations=self._generation_numbers(),
                 keep_values=self.keep_values,
             )
-            self._jobs[new_id] = executor
             stops, hold = stops_of(new_id, self._stops), self._hold_new
             # Inside the lock: whoever changes stops or pauses later finds the job's queue begun.
             executor.start(Start(tuple(params), hold, stops))
+            self._jobs[new_id] = executor  # a job whose thread can't be started is none
         return executor
 
     def get(self, job_id: str) -> JobExecutor:

@@ -86,9 +86,8 @@ class WorkerPool:
         self._way_until = 0.0
         self._way_is_over = threading.Event()
         with self._lock:
-            starting = [self._new_worker() for _ in range(workers)]
-        for worker in starting:
-            worker.start()
+            for _ in range(workers):
+                self._start_worker()
 
     def submit_many(self, works: Iterable[Work]) -> None:
         """Queue slices; any thread."""
@@ -150,11 +149,10 @@ class WorkerPool:
         with self._lock:
             if worker.work is not work or worker.outside or self._stopping:
                 return False
+            self._start_worker()
             worker.outside = True
             self._inside.remove(worker)
             self._outside.append(worker)
-            spare = self._new_worker()
-        spare.start()
         return True
 
     def rejoin(self, worker: Worker) -> bool:
@@ -197,21 +195,26 @@ class WorkerPool:
                 worker.join(max(0.0, deadline - monotonic()))
         return [worker.name for worker in threads if worker.is_alive()]
 
-    def _new_worker(self) -> Worker:
+    def _start_worker(self) -> None:
+        """Under the lock, so that a shutdown joins only what has started."""
         worker = Worker(self, next(self._numbers))
+        worker.start()
         self._inside.append(worker)
-        return worker
 
     def _wake(self) -> None:
-        if not self._guard.acquire(False):
-            return  # one is on its way, and looks after freeing the guard
-        try:
-            latch = self._idle.pop()
-        except IndexError:
-            self._guard.release()  # the last idle one left meanwhile, because it saw the work
-            return
-        self._waking = True
-        latch.release()
+        while self._guard.acquire(False):  # else one is on its way, and looks after freeing it
+            try:
+                latch = self._idle.pop()
+            except IndexError:
+                # The last idle one left meanwhile, because it saw the work. While we had the guard
+                # another may have lain down, and who brought it work found the guard taken.
+                self._guard.release()
+                if not (self._idle and (self.ready or self._stopping)):
+                    return
+            else:
+                self._waking = True
+                latch.release()
+                return
 
 
 def _info(worker: Worker) -> WorkerInfo:

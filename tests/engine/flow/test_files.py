@@ -6,6 +6,8 @@ import json
 import os
 import socket
 import stat
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -438,12 +440,37 @@ def test_a_path_with_a_line_end_stays_on_one_line(tmp_path: Path) -> None:
     assert "\n" not in str(caught.value)
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
-def test_an_unreadable_file_is_refused(words: Path) -> None:
-    words.chmod(0)
+LOAD_WITHOUT_RIGHTS = """
+import os, sys
+from penstock.errors import FlowFileError
+from penstock.flow import Flow
+os.chdir(sys.argv[1])
+if os.geteuid() == 0:
+    os.setgroups([])
+    os.setgid(65534)
+    os.setuid(65534)
+try:
+    Flow.load("words.flow.json")
+except FlowFileError as error:
+    print(error)
+"""
 
-    with pytest.raises(FlowFileError, match="can't be read: permission denied"):
-        Flow.load(words)
+
+def test_an_unreadable_file_is_refused(words: Path) -> None:
+    """In a child process that gives up its rights, as root may read everything."""
+    unreadable = words.rename(words.with_name("words.flow.json"))
+    unreadable.chmod(0)
+    words.parent.chmod(0o755)
+
+    told = subprocess.run(
+        [sys.executable, "-c", LOAD_WITHOUT_RIGHTS, str(words.parent)],
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=60,
+    )
+
+    assert "can't be read: permission denied" in told.stdout, told.stderr
 
 
 # --- saving ---

@@ -1,8 +1,10 @@
 from __future__ import annotations
 
 import threading
+from collections import deque
 from collections.abc import Callable, Iterator
 from time import monotonic
+from typing import Any
 
 import pytest
 
@@ -147,3 +149,48 @@ def test_a_pool_that_makes_way_still_ends() -> None:
     pool.submit_many([Task(lambda: None)])
 
     assert pool.shutdown(monotonic() + DEADLINE / 2) == []
+
+
+class Looked(deque[Any]):
+    """The pool's ready work; tells when a worker that lies down has found none."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.looked = threading.Event()
+
+    def __len__(self) -> int:
+        self.looked.set()
+        return super().__len__()
+
+
+class LastOneLeft(list[Any]):
+    """The idle workers; the first to take one finds none, and work comes before it has gone."""
+
+    def __init__(self, meanwhile: Callable[[], None]) -> None:
+        super().__init__()
+        self._meanwhile = [meanwhile]
+
+    def pop(self, *_index: Any) -> Any:
+        if self._meanwhile:
+            self._meanwhile.pop()()
+            raise IndexError
+        return super().pop()
+
+
+def test_work_brought_while_a_wake_up_finds_nobody_is_done() -> None:
+    pool = WorkerPool(1)
+    inside, stuck, done = threading.Event(), threading.Event(), threading.Event()
+    pool.submit_many([Task(lambda: _stick(inside, stuck))])
+    assert inside.wait(DEADLINE)
+    pool.ready = looked = Looked()
+
+    def a_worker_lies_down_and_work_comes() -> None:
+        stuck.set()
+        assert looked.looked.wait(DEADLINE)
+        pool.submit_many([Task(done.set)])
+
+    pool._idle = LastOneLeft(a_worker_lies_down_and_work_comes)
+    pool._wake()
+
+    assert done.wait(DEADLINE)
+    assert pool.shutdown(monotonic() + DEADLINE) == []

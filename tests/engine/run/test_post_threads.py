@@ -21,6 +21,8 @@ from penstock import (
     SlotFull,
     UnknownPort,
 )
+from penstock.run import core as core_module
+from penstock.run.messages import Pause
 
 DEADLINE = 20.0
 
@@ -268,3 +270,49 @@ def _until(is_so: Any, timeout: float = 10.0) -> None:
             return
         tick.wait(0.002)
     raise AssertionError("it never came to be so")
+
+
+def test_a_post_that_gives_up_leaves_nothing_behind(runtime: Runtime) -> None:
+    """Its latch is opened in time, somebody else takes the place, and time is over."""
+    gate = Gate()
+    job = runtime.exec(chain(gated(gate, capacity=1)), {"a.value": 0})
+    gate.wait_came()
+    runtime.post(job.id, "a.value", 1)
+    executor = runtime.jobs.get(job.id)
+    slot = executor.slot("a", "value")
+    assert slot is not None
+    latch = executor._reserve(slot, 2)
+    assert latch is not None
+    assert slot.posters.popleft() is latch
+
+    with pytest.raises(SlotFull):
+        executor._give_up(slot, 2, latch, 0.0)
+
+    assert not slot.posters
+    gate.open()
+    assert job.wait(DEADLINE) is JobStatus.COMPLETED
+
+
+def test_a_fault_of_the_engine_wakes_waiting_posts(
+    runtime: Runtime, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fault(self: Any, message: object) -> None:
+        raise RuntimeError("a fault")
+
+    monkeypatch.setitem(core_module._HANDLERS, Pause, fault)
+    gate = Gate()
+    job = runtime.exec(chain(gated(gate, capacity=1)), {"a.value": 0})
+    gate.wait_came()
+    runtime.post(job.id, "a.value", 1)
+    executor = runtime.jobs.get(job.id)
+    slot = executor.slot("a", "value")
+    assert slot is not None
+    latch = executor._reserve(slot, 2)
+    assert latch is not None
+    runtime.jobs.pause(job.id)
+    job.wait(DEADLINE)
+
+    assert latch.acquire(True, DEADLINE)
+    gate.open()
+    assert "the engine failed" in caplog.text
+    caplog.clear()
