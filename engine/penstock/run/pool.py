@@ -100,6 +100,7 @@ class WorkerPool:
         ready, idle, latch = self.ready, self._idle, worker.latch
         while True:
             if self._way_until:
+                worker.idle_since = monotonic()
                 self._stand_back()
             try:
                 work = ready.popleft()

@@ -194,3 +194,26 @@ def test_work_brought_while_a_wake_up_finds_nobody_is_done() -> None:
 
     assert done.wait(DEADLINE)
     assert pool.shutdown(monotonic() + DEADLINE) == []
+
+
+def test_a_worker_that_stands_back_is_idle_since_then() -> None:
+    pool = WorkerPool(1)
+    stands, inside = threading.Event(), threading.Event()
+
+    class Way(threading.Event):
+        def wait(self, timeout: float | None = None) -> bool:
+            stands.set()
+            return super().wait(timeout)
+
+    pool._way_is_over = Way()
+    gone = threading.Event()
+    pool.submit_many([Task(lambda: _stick(inside, gone))])
+    assert inside.wait(DEADLINE)
+
+    pool.make_way(DEADLINE)
+    before = monotonic()
+    gone.set()
+    assert stands.wait(DEADLINE)
+
+    assert [(info.busy, info.since >= before) for info in pool.infos()] == [(False, True)]
+    assert pool.shutdown(monotonic() + DEADLINE) == []
