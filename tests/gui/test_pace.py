@@ -193,3 +193,17 @@ def test_a_timer_goes_with_the_widget_it_belongs_to(bench: Bench) -> None:
         bench.pace.beat()
 
     assert fired == []
+
+
+def test_while_refreshes_are_slow_the_run_is_asked_about_between_them(
+    bench: Bench, qtbot: QtBot
+) -> None:
+    asked: list[int] = []
+    bench.pace.between.connect(lambda: asked.append(1))
+    bench.refresh(0.001)
+    qtbot.wait(20)
+    assert asked == []
+
+    bench.refresh(0.05)
+
+    qtbot.waitUntil(lambda: asked == [1])

@@ -97,6 +97,7 @@ class ScriptedClient:
     lost: int = 0
     closed: bool = False
     ways: list[float] = field(default_factory=list)
+    asked: int = 0
     time: float = 1_700_000_000.0
     _told: list[Told] = field(default_factory=list)
     _seqs: Counter[str] = field(default_factory=Counter)
@@ -151,7 +152,10 @@ class ScriptedClient:
     def last_values(self, job_id: str, routine: str) -> RoutineValues:
         return self.values.get((job_id, routine), RoutineValues(job_id, routine, {}, {}))
 
-    def drain(self) -> tuple[Told, ...]:
+    def ask(self) -> None:
+        self.asked += 1
+
+    def drain(self, ask: bool = True) -> tuple[Told, ...]:
         told, self._told = tuple(self._told), []
         return told
 

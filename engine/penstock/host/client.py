@@ -32,6 +32,7 @@ from penstock.run import JobExecutor, Runtime, Sample, failure_of
 
 Command = Callable[[], None]
 _LAST_SECONDS = 1.0
+_WAKING_SECONDS = 0.03
 _log = logging.getLogger(__name__)
 
 
@@ -57,6 +58,8 @@ class EngineClient:
         self._host: threading.Thread | None = None
         self._start_lock = threading.Lock()  # guards `_host`; never held while calling out
         self._closed = False
+        self._before: ThreadTable | None = None
+        self._before_until = 0.0
 
     # ---- commands
 
@@ -102,24 +105,37 @@ class EngineClient:
 
     # ---- what there is to know
 
-    def drain(self) -> tuple[Told, ...]:
-        """Events and replies since the last call, in order per job.
-
-        Each call also asks moving jobs for their counters; they come with a later one.
-        """
+    def ask(self) -> None:
+        """Ask moving jobs for their counters; `drain` gives them once they have answered."""
         for job_id in self._monitor.due_samples():
             executor = self._executor(job_id)
             if executor is not None:
                 executor.send(Sample())
+
+    def drain(self, ask: bool = True) -> tuple[Told, ...]:
+        """Events and replies since the last call, in order per job.
+
+        Each call also asks moving jobs for their counters; they come with a later one.
+        """
+        if ask:
+            self.ask()
         return self._monitor.drain()
 
     def make_way(self, seconds: float) -> None:
         """Begin no activation for so long, because the window needs the interpreter; 0: go on.
 
-        Only matters while window and engine share a process and routines compute.
+        Only matters while window and engine share a process and routines compute. Meanwhile
+        `threads` answers what was so before: workers that stand back aren't idle for their own
+        reasons.
         """
-        if self._runtime is not None:
-            self._runtime.pool.make_way(seconds)
+        if self._runtime is None:
+            return
+        if seconds > 0:
+            self._before = self._census.table(self._runtime)
+            self._before_until = monotonic() + seconds
+        elif monotonic() < self._before_until:
+            self._before_until = min(self._before_until, monotonic() + _WAKING_SECONDS)
+        self._runtime.pool.make_way(seconds)
 
     @property
     def lost(self) -> int:
@@ -134,6 +150,9 @@ class EngineClient:
 
     def threads(self) -> ThreadTable:
         """Every live thread of this process, and the pool."""
+        before = self._before
+        if before is not None and monotonic() < self._before_until:
+            return before
         return self._census.table(self._runtime)
 
     def last_values(self, job_id: str, routine: str) -> RoutineValues:

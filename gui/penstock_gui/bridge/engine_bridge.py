@@ -36,7 +36,11 @@ class Drained(Protocol):
         """Display events dropped because nobody drained in time."""
         ...
 
-    def drain(self) -> tuple[Told, ...]:
+    def ask(self) -> None:
+        """Ask moving jobs for their counters; returns at once."""
+        ...
+
+    def drain(self, ask: bool = True) -> tuple[Told, ...]:
         """What was told since the last call, in order per job; returns at once."""
         ...
 
@@ -89,6 +93,7 @@ class EngineBridge(QObject):
         self._totals: dict[str, int] = {}
         self._counts: deque[tuple[float, int]] = deque()
         self.pace = Pace(client.make_way, parent=self)
+        self.pace.between.connect(client.ask)
         self._timer = PacedTimer(self.pace, interval_ms, paints=False, parent=self)
         self._timer.timeout.connect(self.tick)
         self._timer.start()
@@ -117,7 +122,7 @@ class EngineBridge(QObject):
     def tick(self) -> None:
         """Fold what has come, within the budget, and tell it."""
         if not self._pending:
-            self._pending.extend(self._client.drain())
+            self._pending.extend(self._client.drain(ask=not self.pace.is_slow))
         if not self._pending:
             return
         self.pace.begin()

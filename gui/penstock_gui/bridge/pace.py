@@ -32,7 +32,13 @@ class Pace(QObject):
     `make_way` asks the engine to begin nothing for so many seconds (0: go on).
     A refresh lasts from `begin` until everything it caused is painted, which is two turns of the
     event loop later: one for timers it started, one for painting.
+
+    Signals:
+        between(): half-way to the next refresh while refreshes are slow: the time to ask how the
+            run is doing, as during a refresh the routines stand back
     """
+
+    between = Signal()
 
     def __init__(
         self,
@@ -55,6 +61,8 @@ class Pace(QObject):
         self._second = QTimer(self, singleShot=True, interval=0)
         self._first.timeout.connect(self._second.start)
         self._second.timeout.connect(self.end)
+        self._middle = QTimer(self, singleShot=True)
+        self._middle.timeout.connect(self.between)
 
     @property
     def interval_ms(self) -> int:
@@ -131,6 +139,8 @@ class Pace(QObject):
             # let them back in between, so it isn't forgotten at once.
             self._slow_until = self._clock() + _REMEMBER_SECONDS
         self._make_way(0.0)
+        if self.is_slow:
+            self._middle.start(self.interval_ms // 2)
 
     def stop(self) -> None:
         """Beat no more, and let the engine go on."""
@@ -138,6 +148,7 @@ class Pace(QObject):
         self._first.stop()
         self._second.stop()
         self.end()
+        self._middle.stop()
 
 
 class PacedTimer(QObject):

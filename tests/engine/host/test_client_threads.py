@@ -661,3 +661,22 @@ def test_close_during_an_import_leaves_nothing_running(tmp_path: Path) -> None:
         thread.join(max(0.0, end - monotonic()))
 
     assert not list(ours())
+
+
+def test_while_it_makes_way_threads_are_told_as_they_were_before(
+    client: EngineClient, watch: Watch, folder: Folder
+) -> None:
+    client.start(folder.chain("Numbers", "Pass"), str(folder.path))
+    watch.ended("1")
+
+    before = client.threads()
+    client.make_way(DEADLINE)
+    assert client.threads().pool.size == before.pool.size
+    assert client.threads() is client.threads(), "one answer while the routines stand back"
+    client.make_way(0.0)
+
+    end = monotonic() + DEADLINE
+    while client.threads() is client.threads():
+        assert monotonic() < end, "the old answer stayed"
+    client.make_way(0.0)
+    assert client.threads() is not client.threads(), "an old answer came back"
