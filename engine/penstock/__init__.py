@@ -23,17 +23,37 @@ from penstock.errors import (
     SlotFull,
     UnknownPort,
 )
-from penstock.flow import AllSlots, Continue, Event, Failure, Flow, Routine, Slot, Stop
+from penstock.flow import (
+    Activation,
+    AllSlots,
+    AnySlot,
+    Batch,
+    Continue,
+    Event,
+    Every,
+    Failure,
+    Flow,
+    Latest,
+    Retry,
+    Routine,
+    Skip,
+    Slot,
+    Stop,
+)
 from penstock.observe import Instrument
 from penstock.run import JobState, JobStatus, Runtime
 
 __all__ = [
+    "Activation",
     "AllSlots",
+    "AnySlot",
+    "Batch",
     "Cancelled",
     "Continue",
     "Debugger",
     "EmitOutsideActivation",
     "Event",
+    "Every",
     "Failure",
     "Flow",
     "FlowError",
@@ -43,9 +63,12 @@ __all__ = [
     "JobEnded",
     "JobState",
     "JobStatus",
+    "Latest",
     "PenstockError",
+    "Retry",
     "Routine",
     "Runtime",
+    "Skip",
     "Slot",
     "SlotFull",
     "Stop",

@@ -40,7 +40,7 @@ class InvalidValue(PenstockError):
 
 
 class SlotFull(PenstockError):
-    """A slot with overflow ``hold`` had no room within the time the caller gave."""
+    """A slot had no room: with overflow ``hold`` within the time given, with ``fail`` at once."""
 
 
 class JobEnded(PenstockError):

@@ -1,9 +1,10 @@
 """What a flow is: no thread, no clock, no queue, and nothing here runs a flow's code unasked.
 
 General layout, a line uses only lines above it:
-    ports, activation, error_policy, failure, connection    what is declared, frozen values
+    numbers, ports, activation, error_policy, failure, connection    what is declared, frozen values
     values, typetext            a value against a type, the text of a type against another's
     routine, shape              the base class and binding to a job, what a class declares
+    rules                       whether activation and policy go with the slots
     spec, live                  a routine as text, made of a live one
     files, jsontext, schema     reading and writing flow files
     source, syntax              modules and syntax trees, as text
@@ -13,16 +14,25 @@ General layout, a line uses only lines above it:
     loading                     importing a loaded flow's routines, once it is trusted
 """
 
-from penstock.flow.activation import AllSlots, key_function
+from penstock.flow.activation import (
+    Activation,
+    AllSlots,
+    AnySlot,
+    Batch,
+    Every,
+    Latest,
+    key_function,
+)
 from penstock.flow.catalog import describe, find_routines
 from penstock.flow.connection import Connection, port_ref
-from penstock.flow.error_policy import Continue, ErrorPolicy, Stop
+from penstock.flow.error_policy import Continue, ErrorPolicy, Retry, Skip, Stop
 from penstock.flow.failure import Failure
 from penstock.flow.flow import Flow
 from penstock.flow.loading import instantiate
-from penstock.flow.ports import Emits, Event, Slot
+from penstock.flow.ports import Emits, Event, Overflow, Slot
 from penstock.flow.problems import Problem, Severity
 from penstock.flow.routine import Routine, RunBinding, bind, set_state
+from penstock.flow.rules import activation_problem
 from penstock.flow.shape import Shape, shape_of
 from penstock.flow.spec import (
     REQUIRED,
@@ -37,25 +47,34 @@ from penstock.flow.values import check_json, check_python
 
 __all__ = [
     "REQUIRED",
+    "Activation",
     "AllSlots",
+    "AnySlot",
+    "Batch",
     "Connection",
     "Continue",
     "Emits",
     "ErrorPolicy",
     "Event",
     "EventSpec",
+    "Every",
     "Failure",
     "FieldSpec",
     "Flow",
+    "Latest",
+    "Overflow",
     "Problem",
+    "Retry",
     "Routine",
     "RoutineSpec",
     "RunBinding",
     "Severity",
     "Shape",
+    "Skip",
     "Slot",
     "SlotSpec",
     "Stop",
+    "activation_problem",
     "bind",
     "check_json",
     "check_python",

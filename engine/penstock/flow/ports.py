@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any, NoReturn, Protocol, Self, overload
+from typing import Any, Literal, NoReturn, Protocol, Self, get_args, overload
 
 from penstock.errors import EmitOutsideActivation
+from penstock.flow.numbers import is_count
 
 DEFAULT_CAPACITY = 1000
-OVERFLOWS = ("hold",)
-
-
-def is_count(value: object) -> bool:
-    """Whether it is a whole number from 1 on."""
-    return isinstance(value, int) and not isinstance(value, bool) and value >= 1
+Overflow = Literal["hold", "drop_oldest", "drop_newest", "fail"]
+OVERFLOWS: tuple[Overflow, ...] = get_args(Overflow)
 
 
 class Emits(Protocol):
@@ -24,21 +21,28 @@ class Emits(Protocol):
 class Slot:
     """An input of a routine; each job keeps one queue of at most ``capacity`` messages for it.
 
-    Overflow ``hold`` is back-pressure: what doesn't fit waits at its connection, nothing is lost.
+    ``overflow`` says what becomes of a message for which there is no room:
+
+    - ``hold``: it waits at its connection and whoever sent it is held back; nothing is lost.
+    - ``drop_oldest``: the oldest waiting message is dropped for it.
+    - ``drop_newest``: it is dropped itself.
+    - ``fail``: the activation that emits it fails with SlotFull.
+
+    What is dropped is counted and told.
     """
 
     def __init__(
         self,
         type: Any = object,  # noqa: A002  the public name
         capacity: int = DEFAULT_CAPACITY,
-        overflow: str = "hold",
+        overflow: Overflow = "hold",
         *,
         doc: str = "",
     ) -> None:
         if not is_count(capacity):
             raise ValueError(f"capacity: expected a whole number from 1 on, got {capacity!r}")
         if overflow not in OVERFLOWS:
-            raise ValueError(f"overflow: possible is {', '.join(OVERFLOWS)}; got {overflow!r}")
+            raise ValueError(f"overflow: expected one of {', '.join(OVERFLOWS)}; got {overflow!r}")
         self.name = ""
         self.type = type
         self.capacity = capacity
@@ -55,13 +59,25 @@ class Slot:
 class Event:
     """An output of a routine: ``self.<event>.emit(value)`` sends a value along its connections.
 
+    Every branch, and the job's outputs, get the same object: whoever changes a value it was given
+    changes it for the others too. With ``copy`` each gets its own deep copy.
+
     In a job the engine puts an emitter into the instance's ``__dict__`` under the event's name. As
     this descriptor has no ``__set__``, that one is found first, at the cost of a plain attribute.
     """
 
-    def __init__(self, type: Any = object, *, doc: str = "") -> None:  # noqa: A002  the public name
+    def __init__(
+        self,
+        type: Any = object,  # noqa: A002  the public name
+        copy: bool = False,
+        *,
+        doc: str = "",
+    ) -> None:
+        if not isinstance(copy, bool):
+            raise ValueError(f"copy: expected True or False, got {copy!r}")
         self.name = ""
         self.type = type
+        self.copy = copy
         self.doc = doc
 
     def __set_name__(self, owner: type, name: str) -> None:

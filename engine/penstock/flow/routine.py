@@ -10,7 +10,7 @@ from weakref import WeakKeyDictionary
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from penstock.errors import FlowError, InvalidValue
-from penstock.flow.activation import AllSlots
+from penstock.flow.activation import Activation, AllSlots
 from penstock.flow.error_policy import ErrorPolicy, Stop
 from penstock.flow.failure import Failure
 from penstock.flow.ports import Event
@@ -36,9 +36,10 @@ class Routine:
     belongs to a job goes to ``self.state``, made of the nested class ``State`` for each job.
     """
 
-    activation: AllSlots = AllSlots()
+    activation: Activation = AllSlots()
     max_parallel: int | None = 1
     on_error: ErrorPolicy = Stop()
+    timeout: float | None = None
     failed = Event(Failure, doc="What became of an activation that raised.")
 
     Config: ClassVar[Any] = None

@@ -9,9 +9,10 @@ from types import MappingProxyType
 from weakref import WeakKeyDictionary
 
 from penstock.errors import FlowError
-from penstock.flow.activation import AllSlots
-from penstock.flow.error_policy import Continue, Stop
-from penstock.flow.ports import Event, Slot, is_count
+from penstock.flow.activation import Activation
+from penstock.flow.error_policy import ErrorPolicy
+from penstock.flow.numbers import is_count, is_duration
+from penstock.flow.ports import Event, Slot
 from penstock.flow.routine import Routine
 
 
@@ -20,14 +21,17 @@ class Shape:
     """What a routine class declares, ports in the order of definition, inherited ones first.
 
     The values of the slots in ``positional`` are passed to ``logic`` by position in that order,
-    those of the slots in ``keyword`` by name. ``events`` is without the implicit ``failed``.
+    those of the slots in ``keyword`` by name. A call can leave out those in ``optional`` and pass
+    any other by name. ``events`` is without the implicit ``failed``.
     """
 
     slots: Mapping[str, Slot]
     events: Mapping[str, Event]
     positional: tuple[str, ...]
     keyword: tuple[str, ...]
+    optional: frozenset[str]
     is_generator: bool
+    is_async: bool
     has_state: bool
     has_finish: bool
 
@@ -52,7 +56,9 @@ def _read_shape(cls: type[Routine]) -> Shape:
         events=MappingProxyType(events),
         positional=positional,
         keyword=keyword,
+        optional=_optional_slots(cls, tuple(slots)),
         is_generator=inspect.isgeneratorfunction(inspect.unwrap(cls.logic)),
+        is_async=inspect.iscoroutinefunction(inspect.unwrap(cls.logic)),
         has_state=cls.State is not None,
         has_finish=_has_finish(cls),
     )
@@ -116,6 +122,17 @@ _BY_POSITION = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_
 _BY_NAME = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
 
 
+def _optional_slots(cls: type[Routine], slots: tuple[str, ...]) -> frozenset[str]:
+    """Slots whose parameter has a default and can be passed by name, or that ``**`` gathers."""
+    parameters = {parameter.name: parameter for parameter in _body_parameters(cls, "logic")}
+    return frozenset(
+        name
+        for name in slots
+        if name not in parameters
+        or (parameters[name].kind in _BY_NAME and not _needs_value(parameters[name]))
+    )
+
+
 def _needs_value(parameter: inspect.Parameter) -> bool:
     variable = parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD)
     return not variable and parameter.default is parameter.empty
@@ -128,10 +145,12 @@ def _body_parameters(cls: type[Routine], method: str) -> Iterator[inspect.Parame
     if not callable(body):
         raise FlowError(f"{cls.__name__} has no {method}: define {method}(self, ...)")
     inner = inspect.unwrap(body)
-    if inspect.iscoroutinefunction(inner) or inspect.isasyncgenfunction(inner):
+    if inspect.isasyncgenfunction(inner):
         raise FlowError(
-            f"{cls.__name__}.{method} is async; expected a plain function or a generator"
+            f"{cls.__name__}.{method} is an async generator; expected a coroutine without yield"
         )
+    if method == "finish" and inspect.iscoroutinefunction(inner):
+        raise FlowError(f"{cls.__name__}.finish is async; expected a plain function")
     try:
         parameters = list(inspect.signature(body).parameters.values())
     except (TypeError, ValueError) as error:
@@ -156,14 +175,22 @@ def _has_finish(cls: type[Routine]) -> bool:
 
 
 def _check_settings(cls: type[Routine]) -> None:
-    if not isinstance(cls.activation, AllSlots):
-        raise FlowError(f"{cls.__name__}.activation: expected AllSlots(), got {cls.activation!r}")
+    if not isinstance(cls.activation, Activation):
+        raise FlowError(
+            f"{cls.__name__}.activation: expected an Activation like AllSlots(),"
+            f" got {cls.activation!r}"
+        )
     limit = cls.max_parallel
     if limit is not None and not is_count(limit):
         raise FlowError(
             f"{cls.__name__}.max_parallel: expected None or a whole number from 1 on, got {limit!r}"
         )
-    if not isinstance(cls.on_error, Stop | Continue):
+    if not isinstance(cls.on_error, ErrorPolicy):
         raise FlowError(
-            f"{cls.__name__}.on_error: expected Stop() or Continue(), got {cls.on_error!r}"
+            f"{cls.__name__}.on_error: expected Stop(), Continue(), Skip() or Retry(),"
+            f" got {cls.on_error!r}"
+        )
+    if cls.timeout is not None and not is_duration(cls.timeout):
+        raise FlowError(
+            f"{cls.__name__}.timeout: expected None or seconds above 0, got {cls.timeout!r}"
         )
