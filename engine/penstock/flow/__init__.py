@@ -8,7 +8,8 @@ General layout, a line uses only lines above it:
     spec, live                  a routine as text, made of a live one
     files, jsontext, schema     reading and writing flow files
     source, syntax              modules and syntax trees, as text
-    config_fields, reading, catalog     routines read from their source, by name or folder
+    config_fields, settings     fields, rules and policies as written in a class
+    reading, catalog            routines read from their source, by name or folder
     problems, document          what is wrong or unfinished, a flow as its file's object
     flow                        Flow
     loading                     importing a loaded flow's routines, once it is trusted

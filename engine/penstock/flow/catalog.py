@@ -99,15 +99,19 @@ def _listed(folder: Path) -> list[str]:
 
 def _spec(type_name: str, found: Found, reading: ClassReading) -> RoutineSpec:
     ports = reading.ports.values()
+    slots = tuple(port for port in ports if isinstance(port, SlotSpec))
+    names = [slot.name for slot in slots] if reading.complete else None
     return RoutineSpec(
         type=type_name,
-        slots=tuple(port for port in ports if isinstance(port, SlotSpec)),
+        slots=slots,
         events=tuple(port for port in ports if isinstance(port, EventSpec)),
         fields=tuple(reading.fields.values()),
         doc=ast.get_docstring(found.node) or "",
         source=str(found.module.path),
         line=found.node.lineno,
         error=_fault(found, reading),
+        faults=tuple(reading.settings.faults(names)),
+        cautions=tuple(reading.settings.cautions(names)),
         complete=reading.complete,
         open_config=reading.open_config,
     )

@@ -20,7 +20,7 @@ from penstock.flow.jsontext import MAX_BYTES
 from penstock.flow.live import spec_of
 from penstock.flow.problems import Problem, find_problems
 from penstock.flow.routine import Routine, seal
-from penstock.flow.shape import shape_of
+from penstock.flow.shape import check_settings, shape_of
 from penstock.flow.spec import RoutineSpec
 from penstock.ids import PortRef, is_valid_id
 
@@ -344,6 +344,7 @@ def _check_routine(routine_id: str, routine: object) -> None:
         )
     try:
         shape_of(type(routine))
+        check_settings(routine)
     except FlowError as error:
         raise FlowError(f"{routine_id}: {error}", routine=routine_id, port=error.port) from None
     seal(routine)

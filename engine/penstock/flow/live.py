@@ -15,6 +15,7 @@ from pydantic_core import PydanticSerializationError
 from penstock.errors import FlowFileError
 from penstock.flow.ports import Event, Slot
 from penstock.flow.routine import Routine
+from penstock.flow.rules import activation_problem, policy_caution
 from penstock.flow.shape import shape_of
 from penstock.flow.spec import REQUIRED, EventSpec, FieldSpec, RoutineSpec, SlotSpec
 from penstock.flow.values import one_line
@@ -58,6 +59,8 @@ def spec_of(routine: Routine) -> RoutineSpec:
         config = config_json(routine)
     except FlowFileError:
         config = {}
+    fault = activation_problem(routine)
+    caution = policy_caution(type(routine.on_error), tuple(shape.slots))
     return RoutineSpec(
         type=f"{cls.__module__}:{cls.__qualname__}",
         config=config,
@@ -66,6 +69,8 @@ def spec_of(routine: Routine) -> RoutineSpec:
         fields=_field_specs(cls.Config),
         doc=inspect.cleandoc(vars(cls).get("__doc__") or ""),
         source=getattr(sys.modules.get(cls.__module__), "__file__", None),
+        faults=() if fault is None else (fault,),
+        cautions=() if caution is None else (caution,),
         open_config=isinstance(routine.config, BaseModel)
         and routine.config.model_config.get("extra") != "forbid",
     )
@@ -81,12 +86,13 @@ def type_text(type_: Any) -> str:
 
 
 def _slot_spec(name: str, slot: Slot) -> SlotSpec:
-    return SlotSpec(name, type_text(slot.type), slot.capacity, slot.doc)
+    return SlotSpec(name, type_text(slot.type), slot.capacity, slot.doc, slot.overflow)
 
 
 def _event_spec(name: str, event: Event) -> EventSpec:
     bases = event.type.__mro__[1:-1] if isinstance(event.type, type) else ()
-    return EventSpec(name, type_text(event.type), event.doc, tuple(b.__name__ for b in bases))
+    names = tuple(base.__name__ for base in bases)
+    return EventSpec(name, type_text(event.type), event.doc, names, event.copy)
 
 
 def _field_specs(config: Any) -> tuple[FieldSpec, ...]:

@@ -49,6 +49,8 @@ def _of_routine(routine_id: str, spec: RoutineSpec) -> Iterator[Problem]:
     if spec.error is not None:
         yield Problem("error", routine_id, routine_id, spec.error)
         return
+    yield from (Problem("error", routine_id, routine_id, text) for text in spec.faults)
+    yield from (Problem("warning", routine_id, routine_id, text) for text in spec.cautions)
     fields = {field.name: field for field in spec.fields}
     for name, value in spec.config.items():
         place = dotted((routine_id, "config", name))

@@ -10,7 +10,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from penstock.flow.config_fields import allows_extra, read_field
-from penstock.flow.ports import DEFAULT_CAPACITY
+from penstock.flow.numbers import is_count
+from penstock.flow.ports import DEFAULT_CAPACITY, OVERFLOWS
+from penstock.flow.settings import KINDS, SETTINGS, SettingsReading, read_setting
 from penstock.flow.source import (
     ModuleSource,
     SourceError,
@@ -22,13 +24,13 @@ from penstock.flow.source import (
 from penstock.flow.spec import EventSpec, FieldSpec, SlotSpec
 from penstock.flow.syntax import assigned, dotted_name, literal, type_text
 
-_OURS = ("Routine", "Slot", "Event")
+_OURS = frozenset({"Routine", "Slot", "Event", *KINDS})
 _Key = tuple[str, str]
 
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """Routine, Slot or Event; without a name what declares no ports or fields and isn't read.
+    """A name of ours; without one what declares no ports or fields and isn't read.
 
     That is what is built in, of Python's library or of pydantic.
     """
@@ -55,6 +57,7 @@ class ClassReading:
 
     ports: dict[str, SlotSpec | EventSpec] = field(default_factory=dict)
     fields: dict[str, FieldSpec] = field(default_factory=dict)
+    settings: SettingsReading = field(default_factory=SettingsReading)
     is_routine: bool = False
     has_logic: bool = False
     complete: bool = True
@@ -177,13 +180,20 @@ class Reader:
                 self._read_config(Found(found.module, statement), reading)
             return
         if isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef):
-            reading.has_logic |= statement.name == "logic"
+            if statement.name == "logic":
+                reading.has_logic = True
+                reading.settings.logic = statement
+            reading.settings.found.pop(statement.name, None)
             reading.ports.pop(statement.name, None)
             return
         name, value = assigned(statement)
         if name is None or value is None:
             return
-        reading.has_logic |= name == "logic"
+        if name == "logic":
+            reading.has_logic = True
+            reading.settings.logic = None
+        if name in SETTINGS:
+            self._read_setting(found, statement, name, value, reading.settings)
         port = self._port(found.module, name, value)
         if port is not None:
             reading.ports[name] = port
@@ -196,6 +206,21 @@ class Reader:
             else:
                 reading.open_config = True
 
+    def _read_setting(
+        self,
+        found: Found,
+        statement: ast.stmt,
+        name: str,
+        value: ast.expr,
+        settings: SettingsReading,
+    ) -> None:
+        settings.found.pop(name, None)
+        if not isinstance(value, ast.Call) or statement not in found.node.body:
+            return  # computed, or only under a condition
+        kind = self.resolve(found.module, dotted_name(value.func))
+        if isinstance(kind, Known) and kind.name in KINDS:
+            settings.found[name] = read_setting(name, KINDS[kind.name], value)
+
     def _port(
         self, module: ModuleSource, name: str, value: ast.expr
     ) -> SlotSpec | EventSpec | None:
@@ -204,16 +229,24 @@ class Reader:
         kind = self.resolve(module, dotted_name(value.func))
         if not isinstance(kind, Known) or kind.name not in ("Slot", "Event"):
             return None
-        given = {word.arg: word.value for word in value.keywords if word.arg}
-        type_node = value.args[0] if value.args else given.get("type")
-        type_ = type_text(type_node)
+        names = ("type", "capacity", "overflow") if kind.name == "Slot" else ("type", "copy")
+        given = dict(zip(names, value.args, strict=False))
+        given |= {word.arg: word.value for word in value.keywords if word.arg}
+        type_ = type_text(given.get("type"))
         doc = literal(given.get("doc"), "")
         doc = doc if isinstance(doc, str) else ""
         if kind.name == "Event":
-            return EventSpec(name, type_, doc, self._ancestors(module, type_node))
-        capacity = literal(value.args[1] if len(value.args) > 1 else given.get("capacity"), None)
-        known = isinstance(capacity, int) and not isinstance(capacity, bool) and capacity > 0
-        return SlotSpec(name, type_, capacity if known else DEFAULT_CAPACITY, doc)
+            copy = literal(given.get("copy"), False) is True
+            return EventSpec(name, type_, doc, self._ancestors(module, given.get("type")), copy)
+        capacity = literal(given.get("capacity"), DEFAULT_CAPACITY)
+        overflow = literal(given.get("overflow"), OVERFLOWS[0])
+        return SlotSpec(
+            name,
+            type_,
+            capacity if is_count(capacity) else DEFAULT_CAPACITY,
+            doc,
+            overflow if overflow in OVERFLOWS else OVERFLOWS[0],
+        )
 
     def _ancestors(self, module: ModuleSource, node: ast.expr | None) -> tuple[str, ...]:
         """The names of the classes an event's type derives from, as far as they can be followed."""

@@ -30,10 +30,21 @@ class Routine:
     """One node of a flow: slots in, events out, a ``Config``, and ``logic``.
 
     ``logic`` takes one parameter per slot, named like it, and emits by
-    ``self.<event>.emit(value)``; as a generator it offers, at each bare ``yield``, a point where it
-    may be held or cancelled. Without slots it is a source and runs once. ``finish()``, if there is
+    ``self.<event>.emit(value)``. As a generator it offers, at each bare ``yield``, a point where it
+    may be held or cancelled; as ``async def`` it runs on the runtime's asyncio thread, so it must
+    await whatever takes time. Without slots it is a source and runs once. ``finish()``, if there is
     one, runs once per job when nothing can arrive any more. One instance serves many jobs, so what
     belongs to a job goes to ``self.state``, made of the nested class ``State`` for each job.
+    Values aren't copied on their way: don't change one you were given (see `Event`).
+
+    The engine reads these, of the class or set on an instance before it is added to a flow:
+
+    - ``activation``: which messages make one run of ``logic``.
+    - ``max_parallel``: how many runs at once; with 1 messages are worked on in order and nothing
+      else touches ``self.state``; None: as many as there are workers, of coroutines any number.
+    - ``on_error``: what a run that raises leads to.
+    - ``timeout``: seconds after which a run has failed, None for no limit. A plain body that is
+      stuck can't be ended; it is left to itself and another thread takes its place.
     """
 
     activation: Activation = AllSlots()

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from types import MappingProxyType
+from typing import Any
 from weakref import WeakKeyDictionary
 
 from penstock.errors import FlowError
@@ -50,15 +52,16 @@ def shape_of(cls: type[Routine]) -> Shape:
 def _read_shape(cls: type[Routine]) -> Shape:
     slots, events = _declared_ports(cls)
     positional, keyword = _passed_slots(cls, tuple(slots))
-    _check_settings(cls)
+    check_settings(cls)
+    body = _function(cls.logic)
     return Shape(
         slots=MappingProxyType(slots),
         events=MappingProxyType(events),
         positional=positional,
         keyword=keyword,
         optional=_optional_slots(cls, tuple(slots)),
-        is_generator=inspect.isgeneratorfunction(inspect.unwrap(cls.logic)),
-        is_async=inspect.iscoroutinefunction(inspect.unwrap(cls.logic)),
+        is_generator=inspect.isgeneratorfunction(body),
+        is_async=inspect.iscoroutinefunction(body),
         has_state=cls.State is not None,
         has_finish=_has_finish(cls),
     )
@@ -144,7 +147,7 @@ def _body_parameters(cls: type[Routine], method: str) -> Iterator[inspect.Parame
     body = getattr(cls, method, None)
     if not callable(body):
         raise FlowError(f"{cls.__name__} has no {method}: define {method}(self, ...)")
-    inner = inspect.unwrap(body)
+    inner = _function(body)
     if inspect.isasyncgenfunction(inner):
         raise FlowError(
             f"{cls.__name__}.{method} is an async generator; expected a coroutine without yield"
@@ -163,34 +166,57 @@ def _body_parameters(cls: type[Routine], method: str) -> Iterator[inspect.Parame
     yield from parameters
 
 
+def _function(body: Callable[..., Any]) -> Callable[..., Any]:
+    """What runs when a method is called: below decorators, or an object's ``__call__``."""
+    inner = inspect.unwrap(body)
+    if inspect.isroutine(inner) or isinstance(inner, partial):
+        return inner
+    called: Callable[..., Any] = type(inner).__call__
+    return called
+
+
 def _has_finish(cls: type[Routine]) -> bool:
     if getattr(cls, "finish", None) is None:
         return False
     needed = [p.name for p in _body_parameters(cls, "finish") if _needs_value(p)]
     if needed:
         raise FlowError(f"{cls.__name__}.finish takes no values; {needed[0]!r} has no default")
-    if inspect.isgeneratorfunction(inspect.unwrap(cls.finish)):  # type: ignore[attr-defined]
+    if inspect.isgeneratorfunction(_function(cls.finish)):  # type: ignore[attr-defined]
         raise FlowError(f"{cls.__name__}.finish is a generator; expected a plain function")
     return True
 
 
-def _check_settings(cls: type[Routine]) -> None:
-    if not isinstance(cls.activation, Activation):
-        raise FlowError(
-            f"{cls.__name__}.activation: expected an Activation like AllSlots(),"
-            f" got {cls.activation!r}"
-        )
-    limit = cls.max_parallel
-    if limit is not None and not is_count(limit):
-        raise FlowError(
-            f"{cls.__name__}.max_parallel: expected None or a whole number from 1 on, got {limit!r}"
-        )
-    if not isinstance(cls.on_error, ErrorPolicy):
-        raise FlowError(
-            f"{cls.__name__}.on_error: expected Stop(), Continue(), Skip() or Retry(),"
-            f" got {cls.on_error!r}"
-        )
-    if cls.timeout is not None and not is_duration(cls.timeout):
-        raise FlowError(
-            f"{cls.__name__}.timeout: expected None or seconds above 0, got {cls.timeout!r}"
-        )
+def check_settings(routine: Routine | type[Routine]) -> None:
+    """Raises FlowError unless the class attributes that the engine reads are of the right kind.
+
+    They may be set on an instance before it is added.
+    """
+    cls = routine if isinstance(routine, type) else type(routine)
+    for name, is_right, expected in _SETTINGS:
+        value = getattr(routine, name)
+        if not is_right(value):
+            raise FlowError(f"{cls.__name__}.{name}: expected {expected}, got {value!r}")
+
+
+_SETTINGS: tuple[tuple[str, Callable[[Any], bool], str], ...] = (
+    (
+        "activation",
+        lambda value: isinstance(value, Activation),
+        "an Activation like AllSlots()",
+    ),
+    (
+        "max_parallel",
+        lambda value: value is None or is_count(value),
+        "None or a whole number from 1 on",
+    ),
+    (
+        "on_error",
+        lambda value: isinstance(value, ErrorPolicy),
+        "Stop(), Continue(), Skip() or Retry()",
+    ),
+    (
+        "timeout",
+        lambda value: value is None or is_duration(value),
+        "None or seconds above 0",
+    ),
+)

@@ -27,6 +27,7 @@ class SlotSpec:
     type: str = "object"
     capacity: int = 1000
     doc: str = ""
+    overflow: str = "hold"
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +38,7 @@ class EventSpec:
     type: str = "object"
     doc: str = ""
     bases: tuple[str, ...] = ()
+    copy: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,9 +65,10 @@ class RoutineSpec:
     """A routine as text: its type, its config as JSON values, its ports and config fields.
 
     ``events`` is without the implicit ``failed``. ``error`` says why the type isn't found or can't
-    be read. ``complete`` is False where a base class couldn't be followed: then there may be more
-    ports than listed. ``open_config``: it may accept more fields than listed. ``extra`` holds keys
-    of the flow file that aren't known here.
+    be read. ``faults`` say what of its activation rule or error policy keeps it from running,
+    ``cautions`` what of them may surprise. ``complete`` is False where a base class couldn't be
+    followed: then there may be more ports than listed. ``open_config``: it may accept more fields
+    than listed. ``extra`` holds keys of the flow file that aren't known here.
     """
 
     type: str
@@ -78,6 +81,8 @@ class RoutineSpec:
     source: str | None = None
     line: int | None = None
     error: str | None = None
+    faults: tuple[str, ...] = ()
+    cautions: tuple[str, ...] = ()
     complete: bool = True
     open_config: bool = False
     extra: dict[str, Any] = field(default_factory=dict)

@@ -71,6 +71,39 @@ def test_a_class_is_described_from_its_text(tmp_path: Path) -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("text", "slot"),
+    [
+        ("Slot(int, 5, 'fail')", SlotSpec("a", "int", 5, overflow="fail")),
+        ("Slot(int, overflow='drop_oldest')", SlotSpec("a", "int", overflow="drop_oldest")),
+        ("Slot(capacity=5, overflow='drop_newest')", SlotSpec("a", "object", 5, "", "drop_newest")),
+        ("Slot(int, LIMIT, HOW)", SlotSpec("a", "int")),
+        ("Slot(int, True, 'lose')", SlotSpec("a", "int")),
+        ("Slot(int, 5, ['fail'])", SlotSpec("a", "int", 5)),
+    ],
+)
+def test_what_a_slot_does_when_full_is_read(text: str, slot: SlotSpec, tmp_path: Path) -> None:
+    spec = reads(tmp_path, f"from penstock import *\nclass A(Routine):\n    a = {text}\n")
+
+    assert spec.slots == (slot,)
+
+
+@pytest.mark.parametrize(
+    ("text", "copy"),
+    [
+        ("Event(int, True)", True),
+        ("Event(int, copy=True)", True),
+        ("Event(int)", False),
+        ("Event(int, COPY)", False),
+        ("Event(int, copy=1)", False),
+    ],
+)
+def test_whether_an_event_copies_is_read(text: str, copy: bool, tmp_path: Path) -> None:
+    spec = reads(tmp_path, f"from penstock import *\nclass A(Routine):\n    a = {text}\n")
+
+    assert spec.events == (EventSpec("a", "int", copy=copy),)
+
+
 def test_config_fields_are_read(tmp_path: Path) -> None:
     spec = reads(
         tmp_path,

@@ -19,8 +19,8 @@ class Busy(Routine):
 
     tree = Slot(ast.Module, capacity=16, doc="A tree.")
     maybe = Slot(str | None)
-    anything = Slot()
-    out = Event(list[int], doc="Out.")
+    anything = Slot(object, 5, "drop_oldest")
+    out = Event(list[int], copy=True, doc="Out.")
     either = Event(Literal["a", "b"])
 
     class Config(BaseModel):
@@ -51,9 +51,11 @@ def test_a_live_routine_looks_like_its_source() -> None:
 
     assert read.error is None
     assert list(live.slots) == short
-    assert [(e.name, e.type, e.doc) for e in live.events] == [
-        (e.name, e.type, e.doc) for e in read.events
+    assert [slot.overflow for slot in live.slots] == ["hold", "hold", "drop_oldest"]
+    assert [(e.name, e.type, e.doc, e.copy) for e in live.events] == [
+        (e.name, e.type, e.doc, e.copy) for e in read.events
     ]
+    assert [event.copy for event in live.events] == [True, False]
     assert live.fields == read.fields
     assert (live.doc, live.source, live.config) == (read.doc, read.source, {"name": "x"})
     assert live.fields[0] == FieldSpec("name", "str", REQUIRED, annotation="str")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from penstock.errors import EmitOutsideActivation
-from penstock.flow import Event, Routine, Slot
+from penstock.flow import Event, Overflow, Routine, Slot
 
 
 class Echo(Routine):
@@ -29,8 +29,24 @@ def test_a_capacity_that_holds_nothing_is_refused(capacity: object) -> None:
 
 
 def test_an_unknown_overflow_is_refused_saying_what_is_possible() -> None:
-    with pytest.raises(ValueError, match="possible is hold; got 'drop'"):
-        Slot(str, overflow="drop")
+    with pytest.raises(ValueError, match="drop_newest, fail; got 'drop'"):
+        Slot(str, overflow="drop")  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("overflow", ["hold", "drop_oldest", "drop_newest", "fail"])
+def test_a_slot_knows_what_to_do_when_full(overflow: Overflow) -> None:
+    assert Slot(str, 5, overflow).overflow == overflow
+
+
+def test_a_full_slot_holds_unless_it_says_otherwise() -> None:
+    assert Slot().overflow == "hold"
+
+
+def test_an_event_copies_only_when_told_to() -> None:
+    assert not Event(str).copy
+    assert Event(str, True).copy
+    with pytest.raises(ValueError, match="copy: expected True or False, got 1"):
+        Event(str, copy=1)  # type: ignore[arg-type]
 
 
 def test_emitting_without_a_job_raises_with_routine_and_port() -> None:

@@ -13,12 +13,17 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from penstock.errors import FlowError, InvalidValue
 from penstock.flow import (
+    Activation,
     AllSlots,
+    Batch,
     Continue,
     Event,
+    Every,
     Flow,
+    Retry,
     Routine,
     RunBinding,
+    Skip,
     Slot,
     Stop,
     bind,
@@ -166,6 +171,54 @@ def test_a_generator_behind_a_decorator_is_seen() -> None:
     assert shape_of(Source).positional == ("a",)
 
 
+def test_a_coroutine_is_seen() -> None:
+    class Fetch(Routine):
+        a = Slot()
+
+        async def logic(self, a: object) -> None: ...
+
+    shape = shape_of(Fetch)
+
+    assert (shape.is_async, shape.is_generator) == (True, False)
+    assert shape.positional == ("a",)
+    assert not shape_of(Tokenise).is_async
+
+
+def test_a_coroutine_behind_a_decorator_or_a_call_is_seen() -> None:
+    def decorated(body: Callable[..., Any]) -> Callable[..., Any]:
+        @functools.wraps(body)
+        def call(*args: Any, **kwargs: Any) -> Any:
+            return body(*args, **kwargs)
+
+        return call
+
+    class Called:
+        async def __call__(self) -> None: ...
+
+    class Calling:
+        def __call__(self) -> Iterator[None]:
+            yield
+
+    assert shape_of(_class_with(logic=decorated(_coroutine))).is_async
+    assert shape_of(_class_with(logic=Called())).is_async
+    assert shape_of(_class_with(logic=Calling())).is_generator
+
+
+@pytest.mark.parametrize(
+    ("logic", "optional"),
+    [
+        (lambda self, a, b: None, set()),
+        (lambda self, a, b=0: None, {"b"}),
+        (lambda self, a=0, *, b=0: None, {"a", "b"}),
+        (lambda self, a=0, /, b=0: None, {"b"}),
+        (lambda self, a, *, b: None, set()),
+        (lambda self, a, **rest: None, {"b"}),
+    ],
+)
+def test_slots_that_a_call_can_leave_out(logic: Any, optional: set[str]) -> None:
+    assert shape_of(_class_with(a=Slot(), b=Slot(), logic=logic)).optional == optional
+
+
 def test_a_port_overridden_with_something_else_is_gone() -> None:
     class Less(Tokenise):
         line = None  # type: ignore[assignment]
@@ -249,17 +302,19 @@ def _endless(self: object) -> Iterator[None]:
         ({"a": Slot(), "logic": _plain}, r"no parameter for slot 'a': expected logic\(self, a\)"),
         ({"logic": lambda self, b: None}, "parameter 'b' is no slot of it and has no default"),
         ({"logic": lambda: None}, "takes no self"),
-        ({"logic": _coroutine}, "logic is async; expected a plain function or a generator"),
-        ({"logic": _async_generator}, "logic is async"),
+        ({"logic": _async_generator}, "logic is an async generator; expected a coroutine"),
         ({"logic": _plain, "finish": lambda self, x: None}, "finish takes no values; 'x'"),
         ({"logic": _plain, "finish": _coroutine}, "finish is async"),
         ({"logic": _plain, "finish": _endless}, "finish is a generator"),
         ({"logic": _plain, "state": Slot()}, "Odd.state: a slot or event can't have this name"),
         ({"logic": _plain, "failed": Event()}, "Odd.failed: a slot or event can't have"),
-        ({"logic": _plain, "activation": AllSlots}, r"Odd.activation: expected AllSlots\(\)"),
+        ({"logic": _plain, "activation": AllSlots}, r"Odd.activation: expected an Activation like"),
         ({"logic": _plain, "max_parallel": 0}, "Odd.max_parallel: expected None or a whole"),
         ({"logic": _plain, "max_parallel": True}, "Odd.max_parallel: expected None or a whole"),
-        ({"logic": _plain, "on_error": Stop}, r"Odd.on_error: expected Stop\(\) or Continue"),
+        ({"logic": _plain, "on_error": Stop}, r"Odd.on_error: expected Stop\(\), Continue"),
+        ({"logic": _plain, "timeout": 0}, "Odd.timeout: expected None or seconds above 0, got 0"),
+        ({"logic": _plain, "timeout": True}, "Odd.timeout: expected"),
+        ({"logic": _plain, "timeout": Slot()}, "Odd.timeout: a slot or event can't have this"),
     ],
 )
 def test_a_class_that_cant_run_is_refused_when_added(body: dict[str, Any], text: str) -> None:
@@ -275,10 +330,34 @@ def test_a_class_that_cant_run_is_refused_when_added(body: dict[str, Any], text:
 
 @pytest.mark.parametrize(
     "settings",
-    [{"max_parallel": None}, {"max_parallel": 8}, {"on_error": Continue()}],
+    [
+        {"max_parallel": None},
+        {"max_parallel": 8},
+        {"on_error": Continue()},
+        {"on_error": Skip()},
+        {"on_error": Retry(then=Skip())},
+        {"activation": Every(1)},
+        {"activation": Batch(2)},
+        {"activation": Activation()},
+        {"timeout": None},
+        {"timeout": 0.5},
+    ],
 )
 def test_settings_that_are_possible(settings: dict[str, Any]) -> None:
     Flow("f").add("fine", _class_with(logic=_plain, **settings)())
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("activation", Batch), ("max_parallel", 0), ("on_error", None), ("timeout", -1)],
+)
+def test_a_wrong_setting_of_the_instance_is_refused_when_added(name: str, value: object) -> None:
+    routine = Bare()
+    setattr(routine, name, value)
+
+    with pytest.raises(FlowError, match=f"^odd: Bare.{name}: expected ") as caught:
+        Flow("f").add("odd", routine)
+    assert caught.value.routine == "odd"
 
 
 def test_the_shape_of_a_forgotten_class_is_forgotten() -> None:
