@@ -4,7 +4,7 @@ General layout, a line uses only lines above it:
     numbers, ports, activation, error_policy, failure, connection    what is declared, frozen values
     values, typetext            a value against a type, the text of a type against another's
     routine, shape              the base class and binding to a job, what a class declares
-    rules                       whether activation and policy go with the slots
+    rules                       what a routine sets for the engine, and whether it can go
     spec, live                  a routine as text, made of a live one
     files, jsontext, schema     reading and writing flow files
     source, syntax              modules and syntax trees, as text
@@ -30,6 +30,7 @@ from penstock.flow.error_policy import Continue, ErrorPolicy, Retry, Skip, Stop
 from penstock.flow.failure import Failure
 from penstock.flow.flow import Flow
 from penstock.flow.loading import instantiate
+from penstock.flow.numbers import is_count
 from penstock.flow.ports import Emits, Event, Overflow, Slot
 from penstock.flow.problems import Problem, Severity
 from penstock.flow.routine import Routine, RunBinding, bind, set_state
@@ -84,6 +85,7 @@ __all__ = [
     "find_routines",
     "fits",
     "instantiate",
+    "is_count",
     "key_function",
     "port_ref",
     "set_state",

@@ -12,7 +12,8 @@ class Failure:
     """One activation that raised.
 
     ``slots`` are the values it was working on by slot name, ``type`` and ``text`` the exception's
-    class name and message, ``traceback`` its printed form.
+    class name and message, ``traceback`` its printed form. ``type`` is RoutineTimeout where the
+    routine's ``timeout`` ran out. ``attempt`` counts tries of the same messages from 1.
     """
 
     routine: str

@@ -20,7 +20,8 @@ from penstock.flow.jsontext import MAX_BYTES
 from penstock.flow.live import spec_of
 from penstock.flow.problems import Problem, find_problems
 from penstock.flow.routine import Routine, seal
-from penstock.flow.shape import check_settings, shape_of
+from penstock.flow.rules import check_settings
+from penstock.flow.shape import shape_of
 from penstock.flow.spec import RoutineSpec
 from penstock.ids import PortRef, is_valid_id
 

@@ -182,7 +182,8 @@ class Reader:
         if isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef):
             if statement.name == "logic":
                 reading.has_logic = True
-                reading.settings.logic = statement
+                is_sure = statement in found.node.body
+                reading.settings.logic = statement if is_sure else None
             reading.settings.found.pop(statement.name, None)
             reading.ports.pop(statement.name, None)
             return

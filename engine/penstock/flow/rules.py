@@ -1,13 +1,48 @@
-"""Whether a routine's activation rule and error policy go with its slots."""
+"""What a routine sets for the engine: the right kinds, a rule and policy that go with its slots."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Any
 
+from penstock.errors import FlowError
 from penstock.flow.activation import Activation, AllSlots, AnySlot, Batch, Every, Latest
 from penstock.flow.error_policy import ErrorPolicy, Retry
+from penstock.flow.numbers import is_count, is_duration
 from penstock.flow.routine import Routine
 from penstock.flow.shape import shape_of
+
+
+def check_settings(routine: Routine) -> None:
+    """Raises FlowError unless the attributes that the engine reads are of the right kind."""
+    for name, is_right, expected in _SETTINGS:
+        value = getattr(routine, name)
+        if not is_right(value):
+            raise FlowError(f"{type(routine).__name__}.{name}: expected {expected}, got {value!r}")
+
+
+_SETTINGS: tuple[tuple[str, Callable[[Any], bool], str], ...] = (
+    (
+        "activation",
+        lambda value: isinstance(value, Activation),
+        "an Activation like AllSlots()",
+    ),
+    (
+        "max_parallel",
+        lambda value: value is None or is_count(value),
+        "None or a whole number from 1 on",
+    ),
+    (
+        "on_error",
+        lambda value: isinstance(value, ErrorPolicy),
+        "Stop(), Continue(), Skip() or Retry()",
+    ),
+    (
+        "timeout",
+        lambda value: value is None or is_duration(value),
+        "None or seconds above 0",
+    ),
+)
 
 
 def activation_problem(routine: Routine) -> str | None:
@@ -31,6 +66,7 @@ def rule_problem(
 ) -> str | None:
     """Why a rule of that class doesn't go with those slots; None when it does.
 
+    A class with a ``take`` of its own knows itself what it does with slots, if there are any.
     `is_limited`: an `Every` with ``times``; `needed`: slots that a call of ``logic`` can't leave
     out.
     """
@@ -39,6 +75,10 @@ def rule_problem(
         if issubclass(rule, AllSlots | Every):
             return None
         return f"{name} needs slots; a routine without any takes AllSlots() or Every(seconds)"
+    if rule.take is not Activation.take:
+        return None
+    if not issubclass(rule, AllSlots | AnySlot | Batch | Latest | Every):
+        return f"{name} has no take: define take(self, queues)"
     if issubclass(rule, Batch | Latest) and len(slots) > 1:
         return f"{name} needs exactly one slot, there are {len(slots)}: {', '.join(slots)}"
     if issubclass(rule, Every) and is_limited:

@@ -88,10 +88,9 @@ def _complaint(name: str, kind: type, call: ast.Call) -> str | None:
 
 
 def _is_limited(kind: type, call: ast.Call) -> bool:
-    if not issubclass(kind, Every):
-        return False
     times = [*call.args[1:2], *(word.value for word in call.keywords if word.arg == "times")]
-    return any(literal(node, NO_LITERAL) is not None for node in times)
+    given = any(literal(node, NO_LITERAL) is not None for node in times)
+    return given and issubclass(kind, Every)
 
 
 def _needed(

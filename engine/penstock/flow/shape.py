@@ -11,9 +11,6 @@ from typing import Any
 from weakref import WeakKeyDictionary
 
 from penstock.errors import FlowError
-from penstock.flow.activation import Activation
-from penstock.flow.error_policy import ErrorPolicy
-from penstock.flow.numbers import is_count, is_duration
 from penstock.flow.ports import Event, Slot
 from penstock.flow.routine import Routine
 
@@ -52,7 +49,6 @@ def shape_of(cls: type[Routine]) -> Shape:
 def _read_shape(cls: type[Routine]) -> Shape:
     slots, events = _declared_ports(cls)
     positional, keyword = _passed_slots(cls, tuple(slots))
-    check_settings(cls)
     body = _function(cls.logic)
     return Shape(
         slots=MappingProxyType(slots),
@@ -184,39 +180,3 @@ def _has_finish(cls: type[Routine]) -> bool:
     if inspect.isgeneratorfunction(_function(cls.finish)):  # type: ignore[attr-defined]
         raise FlowError(f"{cls.__name__}.finish is a generator; expected a plain function")
     return True
-
-
-def check_settings(routine: Routine | type[Routine]) -> None:
-    """Raises FlowError unless the class attributes that the engine reads are of the right kind.
-
-    They may be set on an instance before it is added.
-    """
-    cls = routine if isinstance(routine, type) else type(routine)
-    for name, is_right, expected in _SETTINGS:
-        value = getattr(routine, name)
-        if not is_right(value):
-            raise FlowError(f"{cls.__name__}.{name}: expected {expected}, got {value!r}")
-
-
-_SETTINGS: tuple[tuple[str, Callable[[Any], bool], str], ...] = (
-    (
-        "activation",
-        lambda value: isinstance(value, Activation),
-        "an Activation like AllSlots()",
-    ),
-    (
-        "max_parallel",
-        lambda value: value is None or is_count(value),
-        "None or a whole number from 1 on",
-    ),
-    (
-        "on_error",
-        lambda value: isinstance(value, ErrorPolicy),
-        "Stop(), Continue(), Skip() or Retry()",
-    ),
-    (
-        "timeout",
-        lambda value: value is None or is_duration(value),
-        "None or seconds above 0",
-    ),
-)

@@ -112,6 +112,7 @@ def test_a_rule_of_ones_own_is_a_plain_class_or_a_frozen_value() -> None:
     assert Pairs("a").take({"a": "x"}) is None
     assert Newest().take({"a": "xyz"}) == {"a": 2}
     assert Newest("b") == Newest("b") != Newest()
+    assert not hasattr(Newest(), "__dict__")
     with pytest.raises(FrozenInstanceError):
         Newest().slot = "b"  # type: ignore[misc]
 

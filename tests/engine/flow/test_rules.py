@@ -75,6 +75,14 @@ class OwnBatch(Batch):
     pass
 
 
+class OwnPairs(Batch):
+    def take(self, queues: Mapping[str, Sequence[Any]]) -> None: ...
+
+
+class Unfinished(Activation):
+    pass
+
+
 @pytest.mark.parametrize(
     ("cls", "rule"),
     [
@@ -90,6 +98,7 @@ class OwnBatch(Batch):
         (Two, AllSlots("x")),
         (Two, Every(1)),
         (Two, Own()),
+        (Two, OwnPairs(2)),
         (TwoOptional, AnySlot()),
         (TwoGathered, AnySlot()),
     ],
@@ -112,6 +121,8 @@ WRONG = [
     (Source, Own(), "activation Own needs slots"),
     (Two, Batch(2), "activation Batch needs exactly one slot, there are 2: a, b"),
     (Two, OwnBatch(2), "activation OwnBatch needs exactly one slot"),
+    (One, Unfinished(), r"activation Unfinished has no take: define take\(self, queues\)"),
+    (Source, OwnPairs(2), "activation OwnPairs needs slots"),
     (Two, Latest(), "activation Latest needs exactly one slot, there are 2: a, b"),
     (One, Every(1, times=3), "activation Every takes times only in a routine without slots"),
     (Two, AnySlot(), "the parameters of logic need defaults: a, b"),

@@ -45,6 +45,7 @@ def reads(folder: Path, *lines: str, before: str = "", bases: str = "Routine") -
         ("activation = Every(1, times=2)", ONE, "activation Every takes times only"),
         ("activation = Every(1, SIZE)", ONE, "activation Every takes times only"),
         ("activation = Batch(0)", ONE, "activation Batch: size: expected a whole number from 1"),
+        ("activation = Batch(0)", TWO, "activation Batch: size: expected a whole number from 1"),
         ("activation = Batch()", ONE, "activation Batch: .*missing 1 required .*'size'"),
         ("activation = Stop()", ONE, "activation: expected an activation rule, got Stop"),
         ("on_error = Latest()", ONE, "on_error: expected an error policy, got Latest"),
@@ -100,6 +101,7 @@ def test_what_is_right_or_cant_be_read_isnt_doubted(line: str, ports: str, tmp_p
         ("def logic(self, **values): ...", []),
         ("@staticmethod\n    def logic(a, b): ...", []),
         ("logic = print", []),
+        ("if SIZE:\n        def logic(self, a, b): ...", []),
         ("def logic(self, a, b): ...\n    logic = print", []),
     ],
 )
