@@ -9,13 +9,13 @@ from importlib import metadata
 from types import ModuleType
 from typing import Any, NoReturn
 
-from penstock.cli import check, run
+from penstock.cli import bench, check, run
 from penstock.errors import PenstockError
 
 BAD_INPUT = 2
 INTERRUPTED = 130
 WINDOW_COMMANDS = "penstock.commands"
-COMMANDS: dict[str, ModuleType] = {"run": run, "check": check}
+COMMANDS: dict[str, ModuleType] = {"run": run, "check": check, "bench": bench}
 
 
 def main(argv: list[str] | None = None) -> int:
