@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from itertools import count
-from typing import Any, ClassVar, TypeVar, cast
+from typing import Any, ClassVar, TypeVar
 
-from penstock import Cancelled, Flow
+from penstock import Cancelled, Flow, SlotFull
 from penstock.flow import bind
 from penstock.observe import EngineEvent, JobHeld, RoutineCount, SlotCount
 from penstock.run.core import JobCore
 from penstock.run.counting import count_routine
 from penstock.run.instructions import Instructions, Wants
-from penstock.run.messages import Message, Posted, Start
-from penstock.run.pool import Worker
+from penstock.run.messages import Message, Posted, Start, Tick
 from penstock.run.routing import compile_flow
-from penstock.run.slices import Entry, RoutineRun, SlotQueue, Suspended, Token, local
+from penstock.run.emitters import Emitter, local
+from penstock.run.records import Entry, RoutineRun, SlotQueue
+from penstock.run.slices import Suspended, Token
 
 AnyEvent = TypeVar("AnyEvent", bound=EngineEvent)
 
@@ -46,9 +48,17 @@ class _Binding:
 
 
 class Driven:
-    """The core of one job. `tokens` are those the pool would have, `inbox` what was announced."""
+    """The core of one job. `tokens` are those the pool would have, `inbox` what was announced.
 
-    def __init__(self, flow: Flow, workers: int = 4, values: bool = False) -> None:
+    It stands for the job's shell too: a body that would wait for room goes on, and its routine
+    is in `overran`. `time` is the wall clock; each batch fed takes a second of it.
+    """
+
+    def __init__(
+        self, flow: Flow, workers: int = 4, values: bool = False, checks_types: bool = False
+    ) -> None:
+        self.checks_types = checks_types
+        self.overran: list[str] = []
         self.inbox: deque[RoutineRun] = deque()
         self.tokens: list[Token] = []
         self.events: list[EngineEvent] = []
@@ -56,15 +66,36 @@ class Driven:
         self.leaving: list[Token] = []
         self._mark_hooks: dict[str, Callable[[], object]] = {}
         self.generations = count(1000)
-        self._time = count(1)
+        self.time = 0.0
         plan = compile_flow(flow)
         wants = Wants(values=values)
-        self.core = JobCore("j", plan, workers, self.inbox.append, wants, self.generations)
+        self.core = JobCore("j", plan, workers, self, wants, self.generations, lambda: 0.5)
         for run in self.core.runs:
             emitters: dict[str, object] = {emitter.name: emitter for emitter in run.emitters}
             run.instance = bind(run.plan.routine, emitters, _Binding(self))
             run.logic = run.instance.logic
             run.log = deque()
+
+    # ---- what its workers ask for
+
+    def announce(self, run: RoutineRun) -> None:
+        self.inbox.append(run)
+
+    def wait_for_room(self, emitter: Emitter) -> None:
+        self.overran.append(emitter.ref)
+
+    def refuse(self, error: BaseException) -> None:
+        raise AssertionError("nothing is refused here")
+
+    def stand(self, token: Token, why: str, latch: object) -> None:
+        raise AssertionError("nobody waits here")
+
+    def reserve(self, slots: Sequence[SlotQueue]) -> None:
+        for slot in slots:
+            if slot.free() <= 0:
+                raise SlotFull(f"{slot.ref} is full", port=slot.ref)
+        for slot in slots:
+            slot.reserved += 1
 
     # ---- feeding
 
@@ -76,10 +107,16 @@ class Driven:
     def feed(self, *messages: Message | RoutineRun) -> Instructions:
         """One batch, then the core's last look, as the loop does."""
         for message in messages:
-            self.core.handle(message, float(next(self._time)))
+            self.time += 1.0
+            self.core.handle(message, self.time)
         if not self.inbox:
             self.core.settle()
         return self._take()
+
+    def pass_time(self, seconds: float) -> Instructions:
+        """Let the clock go on by so much, and what is due happen."""
+        self.time += seconds - 1.0
+        return self.feed(Tick())
 
     def news(self) -> Instructions:
         """Feed everything that was announced as one batch."""
@@ -98,7 +135,7 @@ class Driven:
 
     def _take(self) -> Instructions:
         out = self.core.out.take()
-        self.tokens += out.tokens
+        self.tokens += out.tokens + out.coroutines
         self.events += out.events
         self.closing += out.bodies
         self.leaving += out.leaving
@@ -114,11 +151,14 @@ class Driven:
         if act is not None:
             _HookedToken.hooks[id(token)] = act
             token.__class__ = _HookedToken
-        outer = local.run  # a body may run another one here, as if on another thread
+        outer = local.run, local.token  # a body may run another one here, as on another thread
         try:
-            token.run(cast("Worker", _Worker()))
+            if token.run_.plan.is_async and not token.run_.continued:
+                asyncio.run(token.run_async(_Worker()))
+            else:
+                token.run(_Worker())
         finally:
-            local.run = outer
+            local.run, local.token = outer
         return token
 
     def work(self, limit: int = 100_000) -> Driven:
@@ -169,6 +209,7 @@ class Driven:
         assert not self.tokens
         for run in self.core.runs:
             begun = sum(isinstance(i, Suspended) for i in (*run.suspended, *run.continued))
+            begun += run.retrying
             for slot in run.slots:
                 check_slot(slot.ref, self.count(run.id).slots[slot.name], in_flight=begun)
 
@@ -207,7 +248,8 @@ class _HookedToken(Token):
 
 def check_slot(ref: str, slot: SlotCount, in_flight: int = 0) -> None:
     """Nothing is lost or doubled: `posted` is the sum, and no more is in flight than told."""
-    somewhere = slot.consumed + slot.queued + slot.dead + slot.discarded
+    lost = slot.dropped + slot.superseded + slot.skipped + slot.discarded
+    somewhere = slot.consumed + slot.queued + slot.dead + lost
     assert slot.posted == somewhere + slot.in_flight, (ref, slot)
     assert slot.in_flight == in_flight, (ref, slot)
     assert slot.depth <= slot.queued, (ref, slot)

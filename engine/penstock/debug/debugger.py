@@ -72,7 +72,7 @@ class Debugger:
     def ready(self, job_id: str) -> tuple[ReadyActivation, ...]:
         """Activations of the job that could start, oldest first."""
         executor: JobExecutor = self._runtime.jobs.get(job_id)
-        return executor.ready()
+        return executor.reads.ready()
 
     def held(self, job_id: str | None = None) -> list[Held]:
         """What is held now, oldest first; of one job or of all."""

@@ -158,7 +158,7 @@ class EngineClient:
     def last_values(self, job_id: str, routine: str) -> RoutineValues:
         """Summaries of the last values per port; empty for what isn't known."""
         executor = self._executor(job_id)
-        slots, events = executor.values(routine) if executor is not None else ({}, {})
+        slots, events = executor.reads.values(routine) if executor is not None else ({}, {})
         return RoutineValues(
             job_id,
             routine,
@@ -257,7 +257,7 @@ class EngineClient:
 
 
 def _job_snapshot(executor: JobExecutor) -> JobSnapshot:
-    picture = executor.snapshot()
+    picture = executor.reads.snapshot()
     return JobSnapshot(
         picture.id,
         picture.flow,

@@ -133,10 +133,34 @@ class ActivationEnded(EngineEvent):
 
 @dataclass(frozen=True, slots=True)
 class ActivationFailed(EngineEvent):
-    """``logic`` raised; ``action`` is what the policy did: stop, continue or deliver."""
+    """``logic`` raised; ``action`` is what came of it: stop, continue, deliver, skip or retry."""
 
     failure: FailureSummary
     action: str
+
+
+@dataclass(frozen=True, slots=True)
+class MessageDropped(EngineEvent):
+    """A message in (or on its way into) ``slot`` won't be consumed; the slot counts it.
+
+    ``reason``: drop_oldest, drop_newest, superseded, skipped, or stall.
+    """
+
+    slot: str
+    number: int
+    reason: str
+    value: ValueSummary
+
+
+@dataclass(frozen=True, slots=True)
+class Stalled(EngineEvent):
+    """Nothing can go on: ``routines`` wait for room in ``slots`` that nothing will empty.
+
+    The job goes on once a slot grows, what waits is dropped, or it is cancelled.
+    """
+
+    slots: tuple[str, ...]
+    routines: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,6 +200,9 @@ ROUTINE_STATUSES = {
     "waiting": "activations are ready and wait for a thread",
     "matching": "messages wait, but no activation can be formed from them",
     "gated": "a slot it emits to is full, so it isn't activated",
+    "timed": "activations are ready and wait for the time of the next",
+    "retrying": "an activation failed and is tried again later",
+    "skipped": "it failed and is activated no more",
     "running": "at least one activation runs",
     "held": "activations are ready and the job is held",
     "done": "the job has ended",
@@ -220,9 +247,11 @@ EVENT_TYPES: tuple[type[EngineEvent], ...] = (
     JobResumed,
     StepIgnored,
     MessageQueued,
+    MessageDropped,
     ActivationStarted,
     ActivationEnded,
     ActivationFailed,
+    Stalled,
     SliceEnded,
     JobProgress,
 )

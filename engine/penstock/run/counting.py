@@ -8,7 +8,7 @@ from penstock.observe import RoutineCount, SlotCount
 
 if TYPE_CHECKING:
     from penstock.run.core import JobCore
-    from penstock.run.slices import RoutineRun, SlotQueue
+    from penstock.run.records import RoutineRun, SlotQueue
 
 
 def count_routine(core: JobCore, run: RoutineRun) -> RoutineCount:
@@ -27,13 +27,15 @@ def count_routine(core: JobCore, run: RoutineRun) -> RoutineCount:
         refused=run.refused,
         slots=slots,
         emitted={emitter.name: emitter.emitted for emitter in run.emitters},
+        revoked=run.revoked,
     )
 
 
 def _count_slot(slot: SlotQueue) -> SlotCount:
-    depth = 0 if slot.discarded else slot.depth()
+    depth = slot.depth()
     queued = depth + len(slot.parked or ())
-    elsewhere = slot.consumed + slot.dead + slot.discarded
+    gone = slot.consumed + slot.dead + slot.discarded
+    gone += slot.dropped + slot.superseded + slot.skipped
     return SlotCount(
         depth=depth,
         capacity=slot.capacity,
@@ -41,9 +43,12 @@ def _count_slot(slot: SlotQueue) -> SlotCount:
         posted=slot.posted,
         consumed=slot.consumed,
         queued=queued,
-        in_flight=max(0, slot.posted - queued - elsewhere),
+        in_flight=max(0, slot.posted - queued - gone),
         dead=slot.dead,
         discarded=slot.discarded,
+        dropped=slot.dropped,
+        superseded=slot.superseded,
+        skipped=slot.skipped,
     )
 
 
@@ -60,7 +65,13 @@ def _status(
         return "gated"
     if ready and core.hold is not None:
         return "held"
+    if run.retrying:
+        return "retrying"
+    if ready and run.timer is not None:
+        return "timed"
     if ready:
         in_backlog = any(token.worker is None for token in run.tokens)
         return "waiting" if in_backlog else "queued"
+    if run.skipping:
+        return "skipped"
     return "matching" if any(slot.depth for slot in slots.values()) else "idle"

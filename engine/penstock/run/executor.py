@@ -1,43 +1,55 @@
-"""The shell around one job's core: its task queue, its event-loop thread, and the reads.
+"""The shell around one job's core: its task queue, its event loop, and what its bodies ask for.
 
-Only the holder of `_guard` drains. It is held from "there is work" until the loop has found the
-queue empty, so whoever appends and finds it free wakes the loop, exactly once per idle period.
-The loop frees it and *then* looks at the queue again; whoever appended before that look and
-found the guard taken is served by it.
+The loop is one piece of code, `_drain`; where it runs is a choice: on the job's own thread, or
+on the pool, by whoever has time. Only the holder of `_guard` drains. It is held from "there is
+work" until the loop has found the queue empty, so whoever appends and finds it free wakes the
+loop, exactly once per idle period. The loop frees it and *then* looks at the queue again; whoever
+appended before that look and found the guard taken is served by it.
 
-Locks: `_lock` guards the core and the places reserved in slots. Held while calling out only to
-`match` functions, which are pure; re-entrant, so that even one that reads its job gets an answer.
+Locks: `lock` guards the core and the places reserved in slots. Held while calling out only to
+`match` and `take`, which are pure; re-entrant, so that even one that reads its job gets an answer.
 The manager's lock is taken inside it (for a breakpoint's generation), never around it.
 """
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import threading
 import time
 from _thread import LockType, allocate_lock
 from collections import deque
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
+from random import Random
+from typing import Any, Literal
 
-from penstock.errors import Cancelled, JobEnded, SlotFull
-from penstock.flow import Failure, bind
-from penstock.observe import ActivationEnded, ActivationStarted, Instruments, RoutineCount
+from penstock.errors import Cancelled, JobEnded, PenstockError
+from penstock.flow import bind
+from penstock.observe import ActivationEnded, ActivationStarted, Instruments
 from penstock.run.core import JobCore
-from penstock.run.counting import count_routine
+from penstock.run.coroutines import AsyncWorker, CoroutineThread
+from penstock.run.emitters import Emitter, acting_token, local
 from penstock.run.instructions import Instructions, Wants
-from penstock.run.messages import Message, Posted, Start
-from penstock.run.pool import Worker, WorkerPool
+from penstock.run.messages import Close, Message, Refused, Start, Tick
+from penstock.run.pools import Pool
+from penstock.run.posting import full
+from penstock.run.reading import JobReads
+from penstock.run.records import RoutineRun, SlotQueue
 from penstock.run.routing import Plan
-from penstock.run.slices import KEPT_VALUES, RoutineRun, SlotQueue, Suspended, close_body, local
-from penstock.run.state import JobSnapshot, JobState, JobStatus
+from penstock.run.slices import Suspended, Token, close_body
+from penstock.run.state import JobState, JobStatus
 
 _log = logging.getLogger(__name__)
 _BATCH = 256
+_ROUNDS = 8
+_LONGEST = 1e6
+
+Loop = Literal["thread", "pool"]
 
 
 class JobExecutor:
-    """One job: a task queue, an event loop on its own thread, and the pool it submits to.
+    """One job: a task queue, an event loop, and the pool it submits to.
 
     Made and started by `GlobalJobManager`. All methods may be called from any thread.
     """
@@ -46,329 +58,355 @@ class JobExecutor:
         self,
         job_id: str,
         plan: Plan,
-        pool: WorkerPool,
+        pool: Pool,
         instruments: Instruments,
         *,
+        loop: Loop = "thread",
+        coroutines: Callable[[], CoroutineThread] | None = None,
         generations: Iterator[int] | None = None,
         keep_values: bool = False,
+        check_types: bool = False,
+        seed: int | None = None,
     ) -> None:
         self.id = job_id
+        self.job_id = job_id
         self.task_queue: deque[Message | RoutineRun] = deque()
         self.thread_pool = pool
+        self.checks_types = check_types
+        self.lock = threading.RLock()
+        self.closed = False
         self._instruments = instruments
-        self._lock = threading.RLock()
+        self._coroutines = coroutines
         self._guard = allocate_lock()
-        self._latch = allocate_lock()
-        self._latch.acquire()
+        self._latch: LockType | None = None
         self._awake = False
-        self._ended = threading.Event()
-        self._over = threading.Event()
-        self._wall = time.time() - time.monotonic()
+        self._drainer: int | None = None
+        self._over = False
+        self._waiters: list[LockType] = []
+        self._told_deadline: float | None = None
+        self._wall = time.time() - pool.steward.now()
         self.loop_busy = True
         self.loop_since = time.monotonic()
         wants = Wants(instruments.wants, keep_values)
-        self._core = JobCore(job_id, plan, pool.workers, self._announce, wants, generations)
+        chance = None if seed is None else Random(seed).random
+        self.core = JobCore(job_id, plan, pool.workers, self, wants, generations, chance)
         self._bind_routines()
-        self.state = JobState(job_id, plan.flow, self._now(), self)
-        self.event_loop_thread: threading.Thread | None = threading.Thread(
-            target=self._loop, name=f"penstock-job-{job_id}", daemon=True
-        )
+        self.reads = JobReads(self.core, self.lock, self._now())
+        self.state = JobState(job_id, plan.flow, self.reads, self.wait)
+        self.event_loop_thread: threading.Thread | None = None
+        if loop == "thread":
+            self._latch = allocate_lock()
+            self._latch.acquire()
+            self.event_loop_thread = threading.Thread(
+                target=self._loop, name=f"penstock-job-{job_id}", daemon=True
+            )
 
     def _bind_routines(self) -> None:
         """Give each routine its per-job twin with emitters and this job's binding."""
-        wants = self._core.tell.wants
+        wants = self.core.tell.wants
         logged = wants.kind(ActivationStarted) or wants.kind(ActivationEnded)
-        for run in self._core.runs:
+        for run in self.core.runs:
             emitters: dict[str, object] = {emitter.name: emitter for emitter in run.emitters}
             run.instance = bind(run.plan.routine, emitters, self)
             run.logic = run.instance.logic
             run.log = deque() if logged else None
 
-    # ---- what bodies ask of their job (`RunBinding`)
+    # ---- what bodies ask of their job
 
     @property
     def cancelled(self) -> bool:
-        """Whether the job has ended."""
-        return self._over.is_set()
+        """Whether the job, or the activation that asks, is over."""
+        return self._is_over(acting_token())
 
     def checkpoint(self) -> None:
-        """Raises Cancelled when the job has ended."""
-        if self._over.is_set():
-            raise Cancelled(f"job {self.id} has ended")
+        """Wait here while the job is held; raises Cancelled once it, or the activation, is over."""
+        token = local.token
+        while token is not None and self.core.hold is not None and self._stands_while_held(token):
+            pass
+        if self._is_over(acting_token()):
+            raise Cancelled(f"job {self.id}: the activation is over")
+
+    def _stands_while_held(self, token: Token) -> bool:
+        """Wait behind the hold, if there is one; False when there is nothing to wait for."""
+        if not self.thread_pool.has_spares:
+            return False
+        with self.lock:
+            core = self.core
+            if core.hold is None or core.step_token is token or self._is_over(token):
+                return False
+            latch = token.closed_latch()
+            token.parked_at = "checkpoint"
+        self._leave_the_count(token)
+        latch.acquire()
+        return True
 
     def sleep(self, seconds: float) -> None:
-        """Wait; raises Cancelled as soon as the job ends."""
-        self._over.wait(seconds)
+        """Wait; raises Cancelled as soon as the activation is over. Not for coroutines."""
+        token = local.token
+        if token is None:
+            _refuse_in_a_coroutine()
+        with self.lock:
+            if self._is_over(acting_token()):
+                raise Cancelled(f"job {self.id}: the activation is over")
+            latch = token.closed_latch() if token is not None else _closed()
+        latch.acquire(True, min(max(0.0, seconds), _LONGEST))
         self.checkpoint()
+
+    def _is_over(self, token: Token | None) -> bool:
+        return self.core.status.is_final or (token is not None and token.over)
+
+    def wait_for_room(self, emitter: Emitter) -> None:
+        """A body has emitted more than may wait: it stands here until there is room.
+
+        Not in a coroutine, nor on a foreign pool without spare workers: there it parks on.
+        """
+        token = local.token
+        if token is None or not self.thread_pool.has_spares:
+            return
+        while True:
+            with self.lock:
+                fits = len(emitter.pending) <= emitter.hard
+                if fits or self._is_over(token):
+                    return
+                latch = token.closed_latch()
+                token.parked_at = "emit"
+            self._leave_the_count(token)
+            latch.acquire()
+
+    def stand(self, token: Token, why: str, latch: LockType) -> None:
+        """A body of this job stands waiting behind `latch`, which `core` opens when it is over."""
+        with self.lock:
+            if self._is_over(token):
+                _open(latch)
+            token.latch, token.parked_at = latch, why
+        self._leave_the_count(token)
+
+    def _leave_the_count(self, token: Token) -> None:
+        """A spare takes the worker's place; its slice ends with the present activation."""
+        token.limit = 0
+        token.run_.announce()
+        self.thread_pool.leave(token.worker, token, abandoned=False)
+
+    def reserve(self, slots: Sequence[SlotQueue]) -> None:
+        """Take a place in each slot, or raise SlotFull and take none."""
+        with self.lock:
+            taken: list[SlotQueue] = []
+            for slot in slots:
+                if slot.free() <= 0 and not self.core.status.is_final:
+                    for other in taken:
+                        other.reserved -= 1
+                    raise full(self, slot)
+                slot.reserved += 1
+                taken.append(slot)
 
     # ---- in
 
     def start(self, start: Start) -> None:
-        """Begin the loop; called once, by the manager."""
+        """Begin; called once, by the manager."""
         self._guard.acquire()
         self._awake = True
         self.task_queue.append(start)
         if self.event_loop_thread is not None:
             self.event_loop_thread.start()
+        else:
+            self.thread_pool.submit_drain(self)
 
     def send(self, message: Message) -> None:
         """Queue a message for the core and return; does nothing once the job has ended."""
         self.task_queue.append(message)
         if not self._awake:
-            self._arm()
+            self.arm()
 
-    def post(self, slot: SlotQueue, value: Any, timeout: float | None) -> None:
-        """Queue a checked value for a slot, waiting for room like `queue.Queue.put`.
+    def close(self) -> None:
+        """Take no more posts, and end once everything is worked off."""
+        with self.lock:
+            self.closed = True
+            self.task_queue.append(Close())
+        self.arm()
 
-        Raises SlotFull after `timeout` seconds, JobEnded when the job takes no more.
-        """
-        deadline = None if timeout is None else time.monotonic() + timeout
-        while (latch := self._reserve(slot, value)) is not None:
-            left = -1.0 if deadline is None else deadline - time.monotonic()
-            if (deadline is not None and left <= 0) or not latch.acquire(True, left):
-                self._give_up(slot, value, latch, timeout)
-                return
-
-    def _reserve(self, slot: SlotQueue, value: Any) -> LockType | None:
-        """Take a place and queue the value, or return a latch that opens when to look again."""
-        with self._lock:
-            self._refuse_when_over(slot)
-            if slot.free() > 0:
-                slot.reserved += 1
-                self.task_queue.append(Posted(slot, value))
-                latch = None
-            else:
-                latch = allocate_lock()
-                latch.acquire()
-                slot.posters.append(latch)
-        if latch is None and not self._awake:
-            self._arm()
-        return latch
-
-    def _give_up(self, slot: SlotQueue, value: Any, latch: LockType, timeout: float | None) -> None:
-        """Time is over. If the latch was opened meanwhile, the place it stands for is ours.
-
-        Unless somebody else was quicker: then again, so that no latch stays among the waiting,
-        where it would swallow the wake-up of a post behind it.
-        """
-        waiting: LockType | None = latch
-        while waiting is not None:
-            if self._withdraw(slot, waiting):
-                raise SlotFull(
-                    f"{slot.ref} is full ({slot.capacity} messages)"
-                    f" and had no room within {timeout} s",
-                    job=self.id,
-                    routine=slot.run.id,
-                    port=slot.ref,
-                )
-            waiting = self._reserve(slot, value)
-
-    def _withdraw(self, slot: SlotQueue, latch: LockType) -> bool:
-        """Take a latch from the waiting; False when it was opened already."""
-        with self._lock:
-            waiting = latch in slot.posters
-            if waiting:
-                slot.posters.remove(latch)
-        return waiting
-
-    def _refuse_when_over(self, slot: SlotQueue) -> None:
-        if self._core.status.is_final:
-            raise JobEnded(
-                f"job {self.id} is {self._core.status.value} and takes no messages",
-                job=self.id,
-                port=slot.ref,
-            )
+    def refuse_when_over(self, port: str) -> None:
+        """Raise JobEnded if nothing more can be put in; under `lock`."""
+        status = self.core.status
+        if status.is_final or self.closed:
+            what = status.value if status.is_final else "closed"
+            raise JobEnded(f"job {self.id} is {what} and takes no messages", job=self.id, port=port)
 
     def slot(self, routine: str, name: str) -> SlotQueue | None:
         """The slot of that name, or None."""
-        run = self._core.by_id.get(routine)
+        run = self.core.by_id.get(routine)
         return next((s for s in run.slots if s.name == name), None) if run else None
+
+    def emitter(self, routine: str, name: str) -> Emitter | None:
+        """The emitter of that event, or None."""
+        run = self.core.by_id.get(routine)
+        return next((e for e in run.emitters if e.name == name), None) if run else None
+
+    def event_type(self, emitter: Emitter) -> Any:
+        """The declared type of that event's values."""
+        plan = self.core.runs[emitter.owner].plan
+        return plan.event_types[plan.events.index(emitter.name)]
+
+    def refuse(self, error: BaseException) -> None:
+        """The pool won't run what it was given: the job can't go on."""
+        self.send(Refused(error))
+
+    def due(self) -> None:
+        """A timer's time has come; called on the steward."""
+        self.send(Tick())
 
     # ---- the loop
 
-    def _announce(self, run: RoutineRun) -> None:
+    def announce(self, run: RoutineRun) -> None:
         """Called by workers: a routine has news."""
         self.task_queue.append(run)
         if not self._awake:
-            self._arm()
+            self.arm()
 
-    def _arm(self) -> None:
+    def arm(self) -> None:
+        """Wake the loop, unless it is awake already."""
         if self._guard.acquire(False):
             self._awake = True
-            self._latch.release()
+            if self._latch is not None:
+                self._latch.release()
+            else:
+                self.thread_pool.submit_drain(self)
 
     def _loop(self) -> None:
-        while not self._drained_to_the_end():
+        latch = self._latch
+        self._drainer = threading.get_ident()
+        while latch is not None and not self._drained_to_the_end(None):
             self.loop_busy, self.loop_since = False, time.monotonic()
-            self._latch.acquire()
+            latch.acquire()
             self.loop_busy, self.loop_since = True, time.monotonic()
 
-    def _drained_to_the_end(self) -> bool:
+    def drain(self) -> None:
+        """One bounded look at the queue, on whatever thread has time; the rest later."""
+        self._drainer = threading.get_ident()
+        self._drained_to_the_end(_ROUNDS)
+
+    def _drained_to_the_end(self, rounds: int | None) -> bool:
         """`_drain`; a fault of ours ends the job, told and seen, instead of leaving it hanging."""
         try:
-            return self._drain()
+            return self._drain(rounds)
         except BaseException as error:  # noqa: BLE001 -- nobody above could end the job
             _log.exception("job %s: the engine failed", self.id)
-            with self._lock:
-                self._core.fail(error)
-                out = self._core.out.take()
+            with self.lock:
+                self.core.fail(error)
+                out = self.core.out.take()
             self._carry_out(out)
             self._close()
             return True
 
-    def _drain(self) -> bool:
-        """Feed the core until the queue is empty; True when the job has ended.
+    def _drain(self, rounds: int | None) -> bool:
+        """Feed the core until the queue is empty, or so many rounds; True when the job has ended.
 
         An ended job keeps its guard: nobody drains it again.
         """
-        queue = self.task_queue
+        queue, core = self.task_queue, self.core
         while True:
-            out = self._feed()
-            self._carry_out(out)
-            if self._core.status.is_final:
+            self._carry_out(self._feed())
+            if core.status.is_final:
                 self._close()
                 return True
             if queue:
+                if rounds is not None:
+                    rounds -= 1
+                    if not rounds:
+                        self._drainer = None
+                        self.thread_pool.submit_drain(self)
+                        return False
                 continue
+            if rounds is not None:
+                self._drainer = None
             self._awake = False
             self._guard.release()
             if not queue or not self._guard.acquire(False):
                 return False
             self._awake = True
+            if rounds is not None:
+                self._drainer = threading.get_ident()
 
     def _feed(self) -> Instructions:
-        core, queue = self._core, self.task_queue
-        with self._lock:
+        core, queue = self.core, self.task_queue
+        with self.lock:
             now = self._now()
             for _ in range(min(len(queue), _BATCH)):
-                core.handle(queue.popleft(), now)
+                message = queue.popleft()
+                if message.__class__ is Tick:
+                    self._told_deadline = None
+                core.handle(message, now)
             if not queue:
                 core.settle()
+            deadline = core.deadline()
+            if deadline != self._told_deadline:
+                self._told_deadline = deadline
+                self.thread_pool.steward.call_at(
+                    self, None if deadline is None else deadline - self._wall
+                )
             return core.out.take()
 
     def _carry_out(self, out: Instructions) -> None:
         pool = self.thread_pool
         if out.tokens:
             pool.submit_many(out.tokens)
+        if out.coroutines and self._coroutines is not None:
+            self._coroutines().submit_many(out.coroutines)
         for token in out.leaving:
-            worker = token.worker
-            if worker is not None:
-                pool.leave(worker, token)
+            if not isinstance(token.worker, AsyncWorker):
+                pool.leave(token.worker, token, abandoned=True)
+            elif self._coroutines is not None:
+                self._coroutines().cancel(token)
         if out.bodies:
             pool.submit_many([_Closing(self.id, out.bodies)])
         for latch in out.wakes:
-            latch.release()
+            _open(latch)
         for event in out.events:
             self._instruments.tell(event)
 
     def _close(self) -> None:
-        self._over.set()
-        self._ended.set()
+        self._over = True
+        while self._waiters:
+            try:
+                self._waiters.pop().release()
+            except IndexError:
+                break
 
     # ---- out
 
     @property
     def status(self) -> JobStatus:
         """The status now."""
-        return self._core.status
-
-    @property
-    def error(self) -> Failure | None:
-        """What ended the job, if a failure did."""
-        return self._core.error
+        return self.core.status
 
     def wait(self, timeout: float | None = None) -> JobStatus:
         """Until all events of the ended job are told and its loop thread is gone."""
         thread = self.event_loop_thread
-        if threading.current_thread() is thread or self._is_in_own_body():
-            return self._core.status
-        if self._ended.wait(timeout) and thread is not None:
+        if self._drainer == threading.get_ident() or self._is_in_own_body():
+            return self.core.status
+        if self._wait_for_the_end(timeout) and thread is not None:
             thread.join()
-        return self._core.status
+        return self.core.status
+
+    def _wait_for_the_end(self, timeout: float | None) -> bool:
+        if not self._over:
+            latch = _closed()
+            self._waiters.append(latch)
+            if not self._over:
+                left = _LONGEST if timeout is None else min(max(0.0, timeout), _LONGEST)
+                if not latch.acquire(True, left) and latch in self._waiters:
+                    self._forget(latch)
+        return self._over
+
+    def _forget(self, latch: LockType) -> None:
+        with suppress(ValueError):  # it was opened meanwhile
+            self._waiters.remove(latch)
 
     def _is_in_own_body(self) -> bool:
-        run = local.run
-        return run is not None and self._core.by_id.get(run.id) is run
-
-    def outputs(self) -> dict[str, list[Any]]:
-        """Copies of the last values of unconnected events."""
-        with self._lock:
-            return {
-                emitter.ref: list(emitter.outputs)
-                for run in self._core.runs
-                for emitter in run.emitters
-                if emitter.outputs is not None
-            }
-
-    def output_counts(self) -> dict[str, int]:
-        """How many values each unconnected event has emitted."""
-        with self._lock:
-            return {
-                emitter.ref: emitter.emitted
-                for run in self._core.runs
-                for emitter in run.emitters
-                if emitter.outputs is not None
-            }
-
-    def counts(self) -> tuple[JobStatus, int, dict[str, RoutineCount]]:
-        """Status, bodies running and counters per routine, of one moment."""
-        with self._lock:
-            core = self._core
-            return (
-                core.status,
-                0 if core.status.is_final else core.running(),
-                {run.id: count_routine(core, run) for run in core.runs},
-            )
-
-    def snapshot(self) -> JobSnapshot:
-        """Everything, of one moment."""
-        outputs, output_counts = self.outputs(), self.output_counts()
-        status, running, routines = self.counts()
-        core = self._core
-        return JobSnapshot(
-            id=self.id,
-            flow=core.plan.flow,
-            status=status,
-            error=core.error,
-            outputs=outputs,
-            output_counts=output_counts,
-            dead_letters=tuple(core.dead_letters),
-            routines=routines,
-            running=running,
-            created_at=self.state.created_at,
-            started_at=core.started_at,
-            finished_at=core.finished_at,
-        )
-
-    def values(
-        self, routine: str
-    ) -> tuple[Mapping[str, tuple[Any, ...]], Mapping[str, tuple[Any, ...]]]:
-        """Last values (number, time, summary) per slot and per event of one routine.
-
-        Takes no lock: copying a deque is one step of the interpreter, and a window asks often.
-        """
-        run = self._core.by_id.get(routine)
-        if run is None:
-            return {}, {}
-        events = {emitter.name: tuple(emitter.values) for emitter in run.emitters}
-        return {slot.name: self._arrived(slot) for slot in run.slots}, events
-
-    def _arrived(self, slot: SlotQueue) -> tuple[Any, ...]:
-        """The last values that reached a slot, over all its connections and posts."""
-        found = list(slot.values)
-        for run in self._core.runs:
-            for emitter in run.emitters:
-                if slot in emitter.targets:
-                    found.extend(tuple(emitter.values))
-        return tuple(sorted(found, key=lambda sample: sample[0])[-KEPT_VALUES:])
-
-    def ready(self) -> tuple[Any, ...]:
-        """Activations that could start, oldest first."""
-        with self._lock:
-            return self._core.ready()
+        token = acting_token()
+        return token is not None and token.run_.job is self
 
     def _now(self) -> float:
-        return self._wall + time.monotonic()
+        return self._wall + self.thread_pool.steward.now()
 
 
 class _Closing:
@@ -380,6 +418,25 @@ class _Closing:
         self.since = time.monotonic()
         self._bodies = bodies
 
-    def run(self, _worker: Worker) -> None:
+    def run(self, _worker: object) -> None:
         for body in self._bodies:
             close_body(body)
+
+
+def _closed() -> LockType:
+    latch = allocate_lock()
+    latch.acquire()
+    return latch
+
+
+def _open(latch: LockType) -> None:
+    with suppress(RuntimeError):  # opened by two jobs: that of the body that stands here, and this
+        latch.release()
+
+
+def _refuse_in_a_coroutine() -> None:
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return
+    raise PenstockError("self.sleep would stop every coroutine: await asyncio.sleep instead")

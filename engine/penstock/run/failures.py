@@ -8,7 +8,7 @@ from enum import Enum
 from types import TracebackType
 from typing import Any
 
-from penstock.flow import Continue, Failure, Stop
+from penstock.flow import Continue, ErrorPolicy, Failure, Retry, Skip
 
 _MAX_TRACEBACK = 20_000
 
@@ -16,16 +16,26 @@ _MAX_TRACEBACK = 20_000
 class Decision(Enum):
     """What happens to a failure and its messages."""
 
+    RETRY = "retry"  # its messages are tried again
     DELIVER = "deliver"  # it becomes a message on the connected `failed` event
     CONTINUE = "continue"  # its messages are dead letters, the job goes on
+    SKIP = "skip"  # as continue, and the routine isn't activated any more
     STOP = "stop"  # the job is FAILED
 
 
-def decide(policy: Stop | Continue, failed_is_connected: bool) -> Decision:
-    """A connected ``failed`` event wins over the policy."""
+def decide(policy: ErrorPolicy, failed_is_connected: bool, can_be_retried: bool) -> Decision:
+    """What becomes of a failure; after retries a connected ``failed`` event wins over the policy.
+
+    `can_be_retried`: it is of a kind the policy retries, and tries are left.
+    """
+    if can_be_retried:
+        return Decision.RETRY
     if failed_is_connected:
         return Decision.DELIVER
-    return Decision.CONTINUE if isinstance(policy, Continue) else Decision.STOP
+    last = policy.then if isinstance(policy, Retry) else policy
+    if isinstance(last, Skip):
+        return Decision.SKIP
+    return Decision.CONTINUE if isinstance(last, Continue) else Decision.STOP
 
 
 def failure_of(routine: str, slots: Mapping[str, Any], error: BaseException) -> Failure:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from _thread import LockType
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 
 from penstock.observe import EngineEvent
 from penstock.run.slices import Suspended, Token
@@ -14,12 +14,13 @@ from penstock.run.slices import Suspended, Token
 class Instructions:
     """Collected by one step of the core; `take` empties it.
 
-    ``tokens`` go to the pool, ``leaving`` are bodies whose job has ended (their workers leave the
-    count), ``bodies`` are generators to close on a worker, ``wakes`` are latches of waiting
-    posts, ``events`` are told to the instruments.
+    ``tokens`` go to the pool, ``coroutines`` to the asyncio thread. ``leaving`` are bodies whose
+    activation is over (their workers leave the count), ``bodies`` are generators to close on a
+    worker, ``wakes`` are latches to open, ``events`` are told to the instruments.
     """
 
     tokens: list[Token] = field(default_factory=list)
+    coroutines: list[Token] = field(default_factory=list)
     leaving: list[Token] = field(default_factory=list)
     bodies: list[Suspended] = field(default_factory=list)
     wakes: list[LockType] = field(default_factory=list)
@@ -27,10 +28,9 @@ class Instructions:
 
     def take(self) -> Instructions:
         """What was collected so far; this one is empty afterwards, its lists stay the same."""
-        taken = Instructions(
-            self.tokens[:], self.leaving[:], self.bodies[:], self.wakes[:], self.events[:]
-        )
-        for collected in (self.tokens, self.leaving, self.bodies, self.wakes, self.events):
+        lists = [getattr(self, one.name) for one in fields(self)]
+        taken = Instructions(*[collected[:] for collected in lists])
+        for collected in lists:
             collected.clear()
         return taken
 

@@ -8,12 +8,24 @@ from itertools import count
 from time import monotonic
 from typing import Any
 
-from penstock.errors import PenstockError
+from penstock.errors import PenstockError, UnknownPort
+from penstock.flow import is_count, port_ref
 from penstock.observe import Instruments
-from penstock.run.executor import JobExecutor
+from penstock.run.coroutines import CoroutineThread
+from penstock.run.executor import JobExecutor, Loop
 from penstock.run.hold import StopPoint, stops_of
-from penstock.run.messages import Cancel, Pause, Resume, SetStops, Start
-from penstock.run.pool import WorkerPool
+from penstock.run.messages import (
+    Cancel,
+    Pause,
+    Resize,
+    Resume,
+    SetStops,
+    StallChoice,
+    Start,
+    Unstall,
+)
+from penstock.run.pools import Pool
+from penstock.run.records import SlotQueue
 from penstock.run.routing import Plan
 from penstock.run.state import JobStatus
 
@@ -24,9 +36,18 @@ class GlobalJobManager:
     ``_lock`` guards the table, the stops and the hold on new jobs. Never held while calling out.
     """
 
-    def __init__(self, pool: WorkerPool, instruments: Instruments) -> None:
+    def __init__(
+        self,
+        pool: Pool,
+        instruments: Instruments,
+        *,
+        loop: Loop = "thread",
+        check_types: bool = False,
+    ) -> None:
         self._pool = pool
         self._instruments = instruments
+        self._loop = loop
+        self._check_types = check_types
         self._lock = threading.Lock()
         self._jobs: dict[str, JobExecutor] = {}
         self._ids = count(1)
@@ -35,12 +56,24 @@ class GlobalJobManager:
         self._stops: tuple[StopPoint, ...] = ()
         self._hold_new: int | None = None
         self._closed = False
+        self._coroutine_thread: CoroutineThread | None = None
+        self._coroutine_lock = threading.Lock()  # guards the one above
         self.keep_values = False
 
     def start(
-        self, plan: Plan, params: Iterable[tuple[str, Any]] = (), *, job_id: str | None = None
+        self,
+        plan: Plan,
+        params: Iterable[tuple[str, Any]] = (),
+        *,
+        job_id: str | None = None,
+        loop: Loop | None = None,
+        timeout: float | None = None,
+        keep_open: bool = False,
+        held: bool = False,
+        seed: int | None = None,
     ) -> JobExecutor:
         """Make a job of a plan and start its loop; `params` are checked already."""
+        generation = self._next_generation() if held else None
         with self._lock:
             if self._closed:
                 raise PenstockError("the runtime is shut down and starts no jobs")
@@ -50,12 +83,17 @@ class GlobalJobManager:
                 plan,
                 self._pool,
                 self._instruments,
+                loop=self._loop if loop is None else loop,
+                coroutines=self._coroutines,
                 generations=self._generation_numbers(),
                 keep_values=self.keep_values,
+                check_types=self._check_types,
+                seed=seed,
             )
-            stops, hold = stops_of(new_id, self._stops), self._hold_new
+            hold = self._hold_new if generation is None else generation
+            stops = stops_of(new_id, self._stops)
             # Inside the lock: whoever changes stops or pauses later finds the job's queue begun.
-            executor.start(Start(tuple(params), hold, stops))
+            executor.start(Start(tuple(params), hold, stops, timeout, keep_open))
             self._jobs[new_id] = executor  # a job whose thread can't be started is none
         return executor
 
@@ -97,6 +135,38 @@ class GlobalJobManager:
         """End a job as CANCELLED; returns before that, `wait` shows it."""
         self.get(job_id).send(Cancel())
 
+    def close(self, job_id: str) -> None:
+        """Let a job that was kept open end: later posts raise JobEnded, what is there is done."""
+        self.get(job_id).close()
+
+    def resize(self, job_id: str, port: str, capacity: int) -> None:
+        """Give a slot (``routine.slot``) another capacity; what is above it stays until taken."""
+        if not is_count(capacity):
+            raise ValueError(f"capacity: expected a whole number from 1 on, got {capacity!r}")
+        executor = self.get(job_id)
+        executor.send(Resize(self.slot(executor, port), capacity))
+
+    def unstall(self, job_id: str, choice: StallChoice) -> None:
+        """End the job's stall: ``grow`` its full slots by what waits, ``drop`` that, or ``cancel``.
+
+        Does nothing to a job that isn't stalled.
+        """
+        if choice not in ("grow", "drop", "cancel"):
+            raise ValueError(f"choice must be 'grow', 'drop' or 'cancel', is {choice!r}")
+        self.get(job_id).send(Unstall(choice))
+
+    def reap(self, keep: int = 0) -> tuple[str, ...]:
+        """Forget ended jobs but for the newest `keep`; returns the ids of those forgotten.
+
+        A `JobState` somebody holds stays readable.
+        """
+        with self._lock:
+            over = [i for i, executor in self._jobs.items() if executor.status.is_final]
+            gone = over[: max(0, len(over) - keep)]
+            for job_id in gone:
+                del self._jobs[job_id]
+        return tuple(gone)
+
     def wait(self, job_id: str, timeout: float | None = None) -> JobStatus:
         """Like `JobState.wait`."""
         return self.get(job_id).wait(timeout)
@@ -119,12 +189,35 @@ class GlobalJobManager:
             found: Mapping[str, tuple[int, ...]] = stops_of(job_id, self._stops)
             executor.send(SetStops(found))
 
-    def close(self) -> None:
+    def cancel_all(self) -> None:
         """Start no more jobs and cancel those that run."""
         with self._lock:
             self._closed = True
         for executor in self.list():
             executor.send(Cancel())
+
+    def stop_coroutines(self, deadline: float) -> None:
+        """End the asyncio thread, if there is one; the last thing to happen."""
+        with self._coroutine_lock:
+            thread = self._coroutine_thread
+        if thread is not None:
+            thread.stop(deadline)
+
+    @staticmethod
+    def slot(executor: JobExecutor, port: str) -> SlotQueue:
+        """The slot of a job named ``routine.slot``; raises UnknownPort."""
+        ref = port_ref(port)
+        slot = executor.slot(ref.routine, ref.port)
+        if slot is None:
+            raise UnknownPort(f"job {executor.id} has no slot {port}", job=executor.id, port=port)
+        return slot
+
+    def _coroutines(self) -> CoroutineThread:
+        """The one asyncio thread, made on first use."""
+        with self._coroutine_lock:
+            if self._coroutine_thread is None:
+                self._coroutine_thread = CoroutineThread()
+            return self._coroutine_thread
 
     def _chosen(self, job_id: str | None) -> Iterable[JobExecutor]:
         return self.list() if job_id is None else [self.get(job_id)]

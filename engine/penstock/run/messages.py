@@ -4,29 +4,44 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
+from penstock.run.emitters import Emitter
 from penstock.run.hold import ReadyActivation
-from penstock.run.slices import SlotQueue
+from penstock.run.records import SlotQueue
+
+StallChoice = Literal["grow", "drop", "cancel"]
 
 
 @dataclass(frozen=True, slots=True)
 class Start:
     """Begin. `params` are (``routine.slot``, checked value), `stops` as in `SetStops`.
 
-    With a `hold_generation` the job is held before anything starts.
+    With a `hold_generation` the job is held before anything starts. `timeout` is in seconds of
+    the job's own clock. With `keep_open` it doesn't end before `Close`.
     """
 
     params: tuple[tuple[str, Any], ...] = ()
     hold_generation: int | None = None
     stops: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
+    timeout: float | None = None
+    keep_open: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Posted:
-    """A value from outside whose place in the slot is reserved."""
+    """A value from outside; `reserved`: its place in the slot is kept free."""
 
     slot: SlotQueue
+    value: Any
+    reserved: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Emitted:
+    """A value that goes on as if its routine had emitted it."""
+
+    emitter: Emitter
     value: Any
 
 
@@ -58,6 +73,38 @@ class Cancel:
 
 
 @dataclass(frozen=True, slots=True)
+class Close:
+    """Nothing more is posted: end once everything is worked off and finished."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tick:
+    """A timer of the job is due."""
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """The pool takes no more work."""
+
+    error: BaseException
+
+
+@dataclass(frozen=True, slots=True)
+class Resize:
+    """Give a slot another capacity."""
+
+    slot: SlotQueue
+    capacity: int
+
+
+@dataclass(frozen=True, slots=True)
+class Unstall:
+    """End a stall: make room for what is parked, drop it, or cancel the job."""
+
+    choice: StallChoice
+
+
+@dataclass(frozen=True, slots=True)
 class Sample:
     """Tell the counters, in their place among the other events."""
 
@@ -69,4 +116,7 @@ class SetStops:
     stops: Mapping[str, tuple[int, ...]]
 
 
-Message = Start | Posted | Pause | Resume | Step | Cancel | Sample | SetStops
+Message = (
+    Start | Posted | Emitted | Pause | Resume | Step | Cancel | Close | Tick | Refused | Resize
+    | Unstall | Sample | SetStops
+)  # fmt: skip

@@ -2,11 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
-from penstock.flow import Continue, Flow, Routine, Stop, key_function, shape_of
+from penstock.errors import FlowError
+from penstock.flow import (
+    Activation,
+    AllSlots,
+    AnySlot,
+    Batch,
+    ErrorPolicy,
+    Every,
+    Flow,
+    Latest,
+    Retry,
+    Routine,
+    Shape,
+    activation_problem,
+    key_function,
+    shape_of,
+)
+from penstock.run.matching import AnyOf, Batches, Custom, InOrder, KeyedQueues, Rule
 
 Target = tuple[int, int]  # (index of the routine, index of its slot)
 
@@ -18,11 +36,18 @@ class SlotPlan:
     name: str
     type: Any
     capacity: int
+    overflow: str
 
 
 @dataclass(frozen=True, slots=True)
 class RoutinePlan:
-    """One routine as every job of the flow sees it. `targets` maps events to where they go."""
+    """One routine as every job of the flow sees it.
+
+    ``targets`` maps events to where they go, ``refusing`` says of each event whether one of its
+    targets refuses what doesn't fit. ``is_uniform``: each activation takes one message of each
+    slot. ``is_single``: its one slot's messages are the activations. ``one_by_one``: the core is
+    asked before each. ``is_careful``: its emitters must look which attempt emits.
+    """
 
     id: str
     routine: Routine
@@ -30,28 +55,42 @@ class RoutinePlan:
     positional: tuple[str, ...]
     keyword: tuple[str, ...]
     events: tuple[str, ...]
+    event_types: tuple[Any, ...]
+    copies: tuple[bool, ...]
     targets: tuple[tuple[Target, ...], ...]
-    key: Callable[[Any], Hashable] | None
+    refusing: tuple[bool, ...]
+    make_rule: Callable[[], Rule] | None
+    activation: Activation
     max_parallel: int | None
-    on_error: Stop | Continue
+    on_error: ErrorPolicy
+    timeout: float | None
     is_generator: bool
+    is_async: bool
     has_state: bool
     has_finish: bool
-
-    @property
-    def takes_one(self) -> bool:
-        """Whether `logic` takes exactly one value, by position."""
-        return len(self.slots) == 1 and len(self.positional) == 1
+    is_uniform: bool
+    is_single: bool
+    one_by_one: bool
+    takes_latest: bool
+    keeps_back: bool
+    is_careful: bool
+    is_slow: bool
+    takes_one: bool
 
     @property
     def is_source(self) -> bool:
-        """Whether `logic` takes no messages and runs once at the start."""
+        """Whether `logic` takes no messages: it runs at the start, or when a timer says so."""
         return not self.slots
+
+    @property
+    def has_last_turn(self) -> bool:
+        """Whether it has something to do when nothing can arrive any more."""
+        return self.has_finish or isinstance(self.activation, Batch)
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """A flow, compiled. `finish_order` holds indexes of routines with a `finish`."""
+    """A flow, compiled. `finish_order` holds indexes of routines with a last turn."""
 
     flow: str
     routines: tuple[RoutinePlan, ...]
@@ -59,41 +98,96 @@ class Plan:
 
 
 def compile_flow(flow: Flow) -> Plan:
-    """The plan of a flow of live routines. Pure; takes time linear in its size."""
+    """The plan of a flow of live routines. Pure; takes time linear in its size.
+
+    Raises FlowError for an activation rule that can't work for its routine.
+    """
     index = {routine_id: i for i, routine_id in enumerate(flow.routines)}
     live = {i: routine for i, routine in flow.routines.items() if isinstance(routine, Routine)}
-    slot_names = {i: list(shape_of(type(routine)).slots) for i, routine in live.items()}
+    shapes = {i: shape_of(type(routine)) for i, routine in live.items()}
     targets: dict[tuple[str, str], list[Target]] = {}
+    refusing: set[tuple[str, str]] = set()
     for connection in flow.connections:
         source, target = connection.source, connection.target
-        place = (index[target.routine], slot_names[target.routine].index(target.port))
+        slots = shapes[target.routine].slots
+        place = (index[target.routine], list(slots).index(target.port))
         targets.setdefault((source.routine, source.port), []).append(place)
-    rows = tuple(_row(routine_id, routine, targets) for routine_id, routine in live.items())
+        if slots[target.port].overflow == "fail":
+            refusing.add((source.routine, source.port))
+    rows = tuple(_row(i, routine, targets, refusing) for i, routine in live.items())
     return Plan(flow.name, rows, _finish_order(rows))
 
 
 def _row(
-    routine_id: str, routine: Routine, targets: dict[tuple[str, str], list[Target]]
+    routine_id: str,
+    routine: Routine,
+    targets: dict[tuple[str, str], list[Target]],
+    refusing: set[tuple[str, str]],
 ) -> RoutinePlan:
+    problem = activation_problem(routine)
+    if problem is not None:
+        raise FlowError(f"{routine_id}: {problem}", routine=routine_id)
     shape = shape_of(type(routine))
-    events = (*shape.events, "failed")
     activation = routine.activation
-    match = activation.match
+    events = (*shape.events, "failed")
+    own = _is_own_rule(activation)
+    uniform = not own and isinstance(activation, AllSlots | Latest | Every)
+    single = len(shape.slots) == 1 and (uniform or (not own and isinstance(activation, AnySlot)))
+    uniform = uniform or single
+    keeps_back = isinstance(routine.on_error, Retry)
+    careful = keeps_back or shape.is_async or routine.timeout is not None
     return RoutinePlan(
         id=routine_id,
         routine=routine,
-        slots=tuple(SlotPlan(n, s.type, s.capacity) for n, s in shape.slots.items()),
+        slots=tuple(SlotPlan(n, s.type, s.capacity, s.overflow) for n, s in shape.slots.items()),
         positional=shape.positional,
         keyword=shape.keyword,
         events=events,
+        event_types=(*(event.type for event in shape.events.values()), object),
+        copies=(*(event.copy for event in shape.events.values()), False),
         targets=tuple(tuple(targets.get((routine_id, event), ())) for event in events),
-        key=key_function(match) if match is not None else None,
+        refusing=tuple((routine_id, event) in refusing for event in events),
+        make_rule=None if single else _rule_maker(activation, shape),
+        activation=activation,
         max_parallel=routine.max_parallel,
         on_error=routine.on_error,
+        timeout=routine.timeout,
         is_generator=shape.is_generator,
+        is_async=shape.is_async,
         has_state=shape.has_state,
         has_finish=shape.has_finish,
+        is_uniform=uniform,
+        is_single=single,
+        one_by_one=not own and isinstance(activation, Latest | Every),
+        takes_latest=not own and isinstance(activation, Latest),
+        keeps_back=keeps_back,
+        is_careful=careful,
+        is_slow=careful or shape.is_generator or not uniform,
+        takes_one=single and len(shape.positional) == 1,
     )
+
+
+def _is_own_rule(activation: Activation) -> bool:
+    """Whether it is a rule of the user's, even one derived from a rule of ours."""
+    return type(activation).take is not Activation.take
+
+
+def _rule_maker(activation: Activation, shape: Shape) -> Callable[[], Rule] | None:
+    """What forms the activations of a routine with these slots; None for a source."""
+    many = len(shape.slots)
+    if not many:
+        return None
+    if _is_own_rule(activation):
+        return partial(Custom, tuple(shape.slots), activation)
+    if isinstance(activation, AllSlots) and activation.match is not None:
+        return partial(KeyedQueues, many, key_function(activation.match))
+    if isinstance(activation, AllSlots | Every):
+        return partial(InOrder, many)
+    if isinstance(activation, AnySlot):
+        return partial(AnyOf, many)
+    if isinstance(activation, Batch):
+        return partial(Batches, activation.size)
+    return partial(Custom, tuple(shape.slots), activation)
 
 
 def _finish_order(rows: tuple[RoutinePlan, ...]) -> tuple[int, ...]:
@@ -103,7 +197,7 @@ def _finish_order(rows: tuple[RoutinePlan, ...]) -> tuple[int, ...]:
     them downstream first.
     """
     order = [i for part in reversed(_components(rows)) for i in sorted(part)]
-    return tuple(i for i in order if rows[i].has_finish)
+    return tuple(i for i in order if rows[i].has_last_turn)
 
 
 def _components(rows: tuple[RoutinePlan, ...]) -> list[list[int]]:

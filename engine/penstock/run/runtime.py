@@ -6,19 +6,24 @@ import os
 import threading
 from collections import Counter
 from collections.abc import Iterable, Mapping
+from concurrent.futures import Executor
 from dataclasses import dataclass
 from time import monotonic
 from types import TracebackType
-from typing import Any, Literal
+from typing import Any
 
-from penstock.errors import FlowError, JobEnded, UnknownPort
+from penstock.errors import FlowError, UnknownPort
 from penstock.flow import Flow, check_json, check_python, instantiate, port_ref
 from penstock.observe import Instruments
-from penstock.run.executor import JobExecutor
+from penstock.run.emitters import local
+from penstock.run.executor import JobExecutor, Loop
+from penstock.run.foreign import ForeignPool
 from penstock.run.manager import GlobalJobManager
+from penstock.run.messages import Emitted
 from penstock.run.pool import WorkerPool
+from penstock.run.pools import Pool
+from penstock.run.posting import post as put
 from penstock.run.routing import Plan, RoutinePlan, compile_flow
-from penstock.run.slices import local
 from penstock.run.state import JobState
 
 
@@ -26,8 +31,10 @@ from penstock.run.state import JobState
 class RuntimeStatistics:
     """The shared pool and who uses it, at one moment.
 
-    ``spare_threads`` are bodies whose job has ended and whose worker was replaced; ``running``
-    maps job -> routine -> activations running now.
+    ``backlog`` counts slices that wait for a worker. ``spare_threads`` are workers above the
+    count: their bodies stand in emit, checkpoint or post, or they are kept for reuse.
+    ``abandoned_threads`` are in bodies whose activation is over. ``running`` maps job -> routine
+    -> activations running now.
     """
 
     workers: int
@@ -36,6 +43,7 @@ class RuntimeStatistics:
     backlog: int
     loop_threads: int
     spare_threads: int
+    abandoned_threads: int
     running: dict[str, dict[str, int]]
 
 
@@ -43,21 +51,32 @@ class Runtime:
     """Owns the worker pool, the instruments and the job manager; a context manager.
 
     Leaving it, like `shutdown`, cancels what still runs. All methods may be called from any
-    thread. `workers` defaults to ``min(32, cpu + 4)``.
+    thread. `workers` defaults to ``min(32, cpu + 4)``. With `thread_pool`, any
+    `concurrent.futures` executor in this process, activations run there, `workers` of them at
+    once. `loop` says where jobs have their event loops: each on a ``thread`` of its own, or on
+    the ``pool``. With `check_types` emitted values are checked against the types of their event
+    and slots; a wrong one fails the body that emits it.
     """
 
     def __init__(
         self,
         workers: int | None = None,
-        *,
-        loop: Literal["thread"] = "thread",
+        thread_pool: Executor | None = None,
+        loop: Loop = "thread",
         instruments: Iterable[object] = (),
+        check_types: bool = False,
     ) -> None:
-        if loop != "thread":
-            raise ValueError(f"loop must be 'thread', is {loop!r}")
-        self.pool = WorkerPool(min(32, (os.cpu_count() or 1) + 4) if workers is None else workers)
+        _check_loop(loop)
+        self.pool: Pool
+        if thread_pool is not None:
+            self.pool = ForeignPool(thread_pool, workers)
+        else:
+            many = min(32, (os.cpu_count() or 1) + 4) if workers is None else workers
+            self.pool = WorkerPool(many)
         self.instruments = Instruments(instruments)
-        self.jobs = GlobalJobManager(self.pool, self.instruments)
+        self.jobs = GlobalJobManager(
+            self.pool, self.instruments, loop=loop, check_types=check_types
+        )
         self._flows: dict[str, Flow] = {}
 
     def register(self, flow: Flow) -> None:
@@ -69,7 +88,12 @@ class Runtime:
         flow: Flow | str,
         entry_params: Mapping[str, Any] | None = None,
         *,
+        timeout: float | None = None,
+        keep_open: bool = False,
+        held: bool = False,
+        loop: Loop | None = None,
         job_id: str | None = None,
+        seed: int | None = None,
         as_json: bool = False,
     ) -> JobState:
         """Start a job of the flow as it is now; returns at once.
@@ -79,36 +103,70 @@ class Runtime:
         under the slot's type, else Python values checked strictly. For a loaded flow this imports
         its modules: calling it is the trust.
 
+        After `timeout` seconds, not counting those in which it is held or idle, the job fails
+        with ``error.type == "JobTimeout"``. With `keep_open` it waits for posts until
+        ``jobs.close``. `held` starts it paused, with nothing started. `loop` overrides the
+        runtime's. `seed` makes the jitter of retries repeatable.
+
         Raises before a job exists: FlowError or FlowFileError for a flow that can't run,
         UnknownPort and InvalidValue for parameters.
         """
+        if timeout is not None and not timeout > 0:
+            raise ValueError(f"timeout: expected seconds above 0 or None, got {timeout!r}")
+        if loop is not None:
+            _check_loop(loop)
         plan = compile_flow(self._live(flow))
         given = (entry_params or {}).items()
         params = [_param(plan, name, value, as_json) for name, value in given]
-        return self.jobs.start(plan, params, job_id=job_id).state
+        executor = self.jobs.start(
+            plan,
+            params,
+            job_id=job_id,
+            loop=loop,
+            timeout=timeout,
+            keep_open=keep_open,
+            held=held,
+            seed=seed,
+        )
+        return executor.state
 
     def post(self, job_id: str, port: str, value: Any, timeout: float | None = None) -> None:
         """Put one message into ``routine.slot`` of a job, waiting for room in a full slot.
 
-        Raises UnknownPort, InvalidValue, JobEnded, or SlotFull after `timeout` seconds.
+        A slot that drops never makes it wait. Raises UnknownPort, InvalidValue, JobEnded, or
+        SlotFull after `timeout` seconds, at once for 0 and for a slot with overflow ``fail``.
+        """
+        executor = self.jobs.get(job_id)
+        slot = self.jobs.slot(executor, port)
+        with executor.lock:
+            executor.refuse_when_over(port)
+        check_python(slot.type, value, port)
+        put(executor, slot, value, timeout)
+
+    def handle_event_emit(self, job_id: str, port: str, value: Any) -> None:
+        """Send a value on as if the routine had emitted it on ``routine.event``; returns at once.
+
+        What doesn't fit downstream waits at its connection. Raises UnknownPort, InvalidValue,
+        JobEnded, or SlotFull where a slot with overflow ``fail`` has no room.
         """
         executor = self.jobs.get(job_id)
         ref = port_ref(port)
-        slot = executor.slot(ref.routine, ref.port)
-        if slot is None:
-            raise UnknownPort(f"job {job_id} has no slot {port}", job=job_id, port=port)
-        if executor.status.is_final:
-            status = executor.status.value
-            raise JobEnded(f"job {job_id} is {status} and takes no messages", job=job_id, port=port)
-        check_python(slot.type, value, port)
-        executor.post(slot, value, timeout)
+        emitter = executor.emitter(ref.routine, ref.port)
+        if emitter is None:
+            raise UnknownPort(f"job {job_id} has no event {port}", job=job_id, port=port)
+        check_python(executor.event_type(emitter), value, port)
+        with executor.lock:
+            executor.refuse_when_over(port)
+            executor.reserve(emitter.refusing)
+            executor.task_queue.append(Emitted(emitter, emitter.prepared(value)))
+        executor.arm()
 
     def statistics(self) -> RuntimeStatistics:
         """Threads and who uses them now."""
         infos = self.pool.infos()
         running: dict[str, Counter[str]] = {}
         for info in infos:
-            if info.busy and info.routine:
+            if info.busy and info.routine and not info.abandoned:
                 running.setdefault(info.job_id, Counter())[info.routine] += 1
         busy = sum(info.busy and not info.outside for info in infos)
         return RuntimeStatistics(
@@ -118,6 +176,7 @@ class Runtime:
             backlog=len(self.pool.ready),
             loop_threads=sum(_has_loop(executor) for executor in self.jobs.list()),
             spare_threads=self.pool.spare,
+            abandoned_threads=self.pool.abandoned,
             running={job: dict(counts) for job, counts in running.items()},
         )
 
@@ -129,9 +188,10 @@ class Runtime:
         """
         waits = wait and local.run is None
         deadline = monotonic() + (timeout if waits else 0.0)
-        self.jobs.close()
+        self.jobs.cancel_all()
         for executor in self.jobs.list():
             executor.wait(max(0.0, deadline - monotonic()))
+        self.jobs.stop_coroutines(deadline)
         self.pool.shutdown(deadline)
 
     def __enter__(self) -> Runtime:
@@ -152,6 +212,11 @@ class Runtime:
                 raise FlowError(f"no flow is registered as {flow!r}")
             flow = known
         return instantiate(flow)
+
+
+def _check_loop(loop: str) -> None:
+    if loop not in ("thread", "pool"):
+        raise ValueError(f"loop must be 'thread' or 'pool', is {loop!r}")
 
 
 def _has_loop(executor: JobExecutor) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING, Any, Protocol
@@ -68,13 +69,16 @@ class JobSnapshot:
     dead_letters: tuple[Failure, ...]
     routines: dict[str, RoutineCount]
     running: int
+    stalled: tuple[str, ...]
     created_at: float
     started_at: float | None
     finished_at: float | None
 
 
-class _Job(Protocol):
-    """What the handle needs of its executor."""
+class Reads(Protocol):
+    """What the handle reads of its job, from any thread."""
+
+    created_at: float
 
     def snapshot(self) -> JobSnapshot: ...
 
@@ -82,27 +86,31 @@ class _Job(Protocol):
 
     def output_counts(self) -> dict[str, int]: ...
 
-    def wait(self, timeout: float | None) -> JobStatus: ...
-
     @property
     def status(self) -> JobStatus: ...
 
     @property
     def error(self) -> Failure | None: ...
 
+    @property
+    def stalled(self) -> tuple[str, ...]: ...
+
 
 class JobState:
     """The handle of one job; readable from any thread, each read a consistent picture.
 
     ``routines[id].slots[name]`` always satisfies ``posted == consumed + queued + in_flight +
-    dead + discarded``.
+    dropped + superseded + dead + skipped + discarded``.
     """
 
-    def __init__(self, job_id: str, flow: str, created_at: float, job: _Job) -> None:
+    def __init__(
+        self, job_id: str, flow: str, job: Reads, wait: Callable[[float | None], JobStatus]
+    ) -> None:
         self.id = job_id
         self.flow = flow
-        self.created_at = created_at
+        self.created_at = job.created_at
         self._job = job
+        self._wait = wait
 
     @property
     def status(self) -> JobStatus:
@@ -113,6 +121,11 @@ class JobState:
     def error(self) -> Failure | None:
         """The failure that ended the job, or None."""
         return self._job.error
+
+    @property
+    def stalled(self) -> tuple[str, ...]:
+        """The full slots (``routine.slot``) that hold everything up; empty unless it is stalled."""
+        return self._job.stalled
 
     @property
     def outputs(self) -> dict[str, list[Any]]:
@@ -126,7 +139,7 @@ class JobState:
 
     @property
     def dead_letters(self) -> list[Failure]:
-        """Failures whose messages nobody took, oldest first."""
+        """Failures whose messages nobody took, oldest first; the last 1,000."""
         return list(self._job.snapshot().dead_letters)
 
     @property
@@ -150,7 +163,7 @@ class JobState:
         Never raises. On the job's own loop thread or in one of its bodies it can't wait and
         returns the present status.
         """
-        return self._job.wait(timeout)
+        return self._wait(timeout)
 
     def snapshot(self) -> JobSnapshot:
         """Everything about the job in one frozen picture."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections import deque
 from collections.abc import Iterable, Sequence
 
@@ -18,15 +19,21 @@ from penstock.observe import (
     JobProgress,
     JobResumed,
     JobStarted,
+    MessageDropped,
     MessageQueued,
     RoutineCount,
     SliceEnded,
+    Stalled,
     StepIgnored,
     summarize,
 )
+from penstock.run.emitters import Emitter
 from penstock.run.hold import Hold
 from penstock.run.instructions import Wants
-from penstock.run.slices import Emitter, Entry, Report, RoutineRun, SlotQueue, Token
+from penstock.run.records import KEPT_VALUES, Entry, RoutineRun, SlotQueue
+from penstock.run.slices import Report, Token
+
+_log = logging.getLogger(__name__)
 
 
 class Teller:
@@ -91,6 +98,20 @@ class Teller:
         if self.wants.kind(ActivationFailed):
             self.events.append(ActivationFailed(*self.stamp(), summary_of(failure), action))
 
+    def stalled(self, slots: tuple[str, ...], routines: tuple[str, ...]) -> None:
+        """Tell which full slots hold everything up, and whose emissions wait for them."""
+        where = ", ".join(slots)
+        _log.warning("job %s is stalled: full are %s; grow, drop or cancel", self._job_id, where)
+        if self.wants.kind(Stalled):
+            self.events.append(Stalled(*self.stamp(), slots, routines))
+
+    def dropped(self, slot: SlotQueue, message: Entry, reason: str) -> None:
+        if self.wants.kind(MessageDropped):
+            number, value = message
+            self.events.append(
+                MessageDropped(*self.stamp(), slot.ref, number, reason, summarize(value))
+            )
+
     def slice_ended(self, run: RoutineRun, report: Report) -> None:
         if report.done and self.wants.kind(SliceEnded):
             self.events.append(
@@ -116,6 +137,8 @@ class Teller:
     def value(self, port: Emitter | SlotQueue, message: Entry) -> None:
         """Keep the last values of a port as summaries, if anybody may ask."""
         if self.wants.values:
+            if port.values is None:
+                port.values = deque(maxlen=KEPT_VALUES)
             port.values.append((message[0], self.now, summarize(message[1])))
 
     def activations(self, run: RoutineRun) -> None:
@@ -167,8 +190,9 @@ def _held_messages(run: RoutineRun | None, number: int | None) -> tuple[HeldMess
         return ()
     wanted = run.next_number() if number is None else number
     entry = next((entry for entry in run.ready if entry[0] == wanted), None)
-    messages = run.messages_of(entry) if entry is not None else ()
+    if entry is None:
+        return ()
     return tuple(
         HeldMessage(slot.name, number, summarize(value))
-        for slot, (number, value) in zip(run.slots, messages, strict=False)
+        for slot, (number, value) in run.bound_to(entry)
     )

@@ -8,7 +8,7 @@ import pytest
 
 from helpers.driven import Driven
 from helpers.flows import burst, chain, failing, flow_of, pass_on, routine, sink
-from penstock import Continue, Failure, Slot, Stop
+from penstock import Continue, Failure, Retry, Skip, Slot, Stop
 from penstock.observe import ActivationFailed, JobEnded
 from penstock.run.failures import Decision, decide, failure_of
 
@@ -77,7 +77,7 @@ def test_a_connected_failed_event_wins_over_the_policy(policy: Stop | Continue) 
     assert job.status == "COMPLETED"
     assert [f.slots["value"] for f in seen] == [1, 2]
     assert [(type(f), f.type, f.attempt) for f in seen] == [(Failure, "KeyError", 1)] * 2
-    assert job.core.dead_letters == []
+    assert not job.core.dead_letters
     assert job.slot_count("bad.value").consumed == 2
 
 
@@ -181,9 +181,15 @@ def test_several_failures_are_all_kept_and_the_first_is_the_error() -> None:
 
 
 def test_decisions() -> None:
-    assert decide(Stop(), False) is Decision.STOP
-    assert decide(Continue(), False) is Decision.CONTINUE
-    assert decide(Stop(), True) is decide(Continue(), True) is Decision.DELIVER
+    assert decide(Stop(), False, False) is Decision.STOP
+    assert decide(Continue(), False, False) is Decision.CONTINUE
+    assert decide(Skip(), False, False) is Decision.SKIP
+    for policy in (Stop(), Continue(), Skip(), Retry()):
+        assert decide(policy, True, False) is Decision.DELIVER
+    assert decide(Retry(), True, True) is Decision.RETRY
+    assert decide(Retry(), False, False) is Decision.STOP
+    assert decide(Retry(then=Continue()), False, False) is Decision.CONTINUE
+    assert decide(Retry(then=Skip()), False, False) is Decision.SKIP
 
 
 def test_a_failure_is_made_whatever_the_error_does() -> None:

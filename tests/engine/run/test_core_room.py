@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from _thread import allocate_lock
+from collections import deque
 from collections.abc import Iterator
 from typing import Any
 
@@ -13,6 +13,7 @@ from helpers.flows import burst, chain, flow_of, pair, pass_on, routine, sink, s
 from penstock import Slot
 from penstock.observe import MessageQueued
 from penstock.run.messages import Cancel
+from penstock.run.posting import Post
 
 
 def test_what_does_not_fit_is_parked_and_counted() -> None:
@@ -184,18 +185,21 @@ def test_a_cycle_with_room_comes_to_its_end() -> None:
     assert job.status == "COMPLETED"
 
 
-def test_waiting_posts_are_woken_when_there_is_room_and_at_the_end() -> None:
+def test_waiting_posts_are_taken_in_when_there_is_room_and_dismissed_at_the_end() -> None:
     job = Driven(flow_of({"a": pass_on(capacity=2), "alive": source([1])}))
     job.start(a__value=0)
     job.post("a.value", 1)
-    latches = [allocate_lock() for _ in range(3)]
-    job.slot("a.value").posters.extend(latches)
+    posts = [Post(i) for i in (2, 3, 4)]
+    job.slot("a.value").posters = deque(posts)
     job.run("a")
 
     woken = job.news().wakes
 
-    assert woken == latches[:2]
-    assert job.feed(Cancel()).wakes == latches[2:]
+    assert woken == [post.latch for post in posts[:2]]
+    assert [post.taken for post in posts] == [True, True, False]
+    assert job.slot_count("a.value").posted == 4
+    assert job.feed(Cancel()).wakes == [posts[2].latch]
+    assert not posts[2].taken
 
 
 def test_reserved_places_count_against_emissions() -> None:

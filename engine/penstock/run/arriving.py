@@ -1,0 +1,266 @@
+"""Where messages go: routing, full slots, parking and room. Pure; only `JobCore` calls it."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from penstock.flow import Batch
+from penstock.run.emitters import Emitter
+from penstock.run.ending import end, flush, wake
+from penstock.run.failures import failure_of
+from penstock.run.granting import free, issue_for_grant, pump, recall
+from penstock.run.matching import Batches, Message, Rule, newest
+from penstock.run.records import RoutineRun, SlotQueue
+from penstock.run.state import JobStatus
+
+if TYPE_CHECKING:
+    from penstock.run.core import JobCore
+
+
+def route(
+    core: JobCore, emitter: Emitter, values: list[Any], reserved: Sequence[SlotQueue] = ()
+) -> None:
+    """Number the values of one event and hand them to every slot it goes to.
+
+    In the slots of `reserved` their places are kept free.
+    """
+    messages = core.numbered(values)
+    emitter.emitted += len(values)
+    core.tell.value(emitter, messages[-1])
+    if not emitter.targets:
+        _keep_output(emitter, values)
+        return
+    branches = [emitter.branches(value) for value in values]
+    for i, slot in enumerate(emitter.targets):
+        if branches[0] is not None:
+            messages = [(m[0], b[i]) for m, b in zip(messages, branches, strict=True) if b]
+        if slot in reserved:
+            slot.reserved -= len(messages)
+        arrive(core, slot, messages, emitter)
+        if core.status.is_final:
+            return
+    emitter.measure()
+
+
+def _keep_output(emitter: Emitter, values: list[Any]) -> None:
+    if emitter.outputs is None:
+        return
+    copies = [emitter.branches(value) for value in values]
+    emitter.outputs.extend(
+        value if copy is None else copy[0] for value, copy in zip(values, copies, strict=True)
+    )
+
+
+def arrive(
+    core: JobCore, slot: SlotQueue, messages: list[Message], emitter: Emitter | None
+) -> None:
+    """Messages reach a slot: into the grant at once if its routine is open, else queued.
+
+    What doesn't fit waits at its connection, or what the slot's overflow says.
+    """
+    run = slot.run
+    room = slot.free()
+    slot.posted += len(messages)
+    core.tell.queued(slot, messages, emitter, room)
+    if emitter is None:
+        core.tell.value(slot, messages[-1])
+    if run.open and len(messages) <= room:
+        run.grant.extend(messages)
+        slot.high_water = max(slot.high_water, len(run.grant))
+        if len(run.tokens) < run.limit:
+            issue_for_grant(core, run)
+        return
+    if run.skipping:
+        skip_messages(core, slot, messages)
+        return
+    if len(messages) > room and slot.overflow in ("drop_oldest", "drop_newest"):
+        messages = _overflow(core, slot, messages)
+    elif len(messages) > room and emitter is not None:
+        fits = max(0, room)
+        _park(core, slot, messages[fits:], emitter)
+        messages = messages[:fits]
+    if messages and _enqueue(core, slot, messages):
+        pump(core, run)
+
+
+def skip_messages(core: JobCore, slot: SlotQueue, messages: Sequence[Message]) -> None:
+    """Count messages for a routine that is skipped."""
+    slot.skipped += len(messages)
+    for message in messages:
+        core.tell.dropped(slot, message, "skipped")
+
+
+def drop(core: JobCore, slot: SlotQueue, messages: Sequence[Message], reason: str) -> None:
+    """Count messages that are lost on purpose."""
+    slot.dropped += len(messages)
+    for message in messages:
+        core.tell.dropped(slot, message, reason)
+
+
+def _overflow(core: JobCore, slot: SlotQueue, messages: list[Message]) -> list[Message]:
+    """More messages than fit into a slot that drops; returns those that stay."""
+    if slot.overflow == "drop_newest":
+        room = max(0, slot.free())
+        drop(core, slot, messages[room:], "drop_newest")
+        return messages[:room]
+    lost = max(0, len(messages) - slot.capacity)
+    run = slot.run
+    recall(run)
+    oldest = _take_oldest(run, slot, len(messages) - lost - max(0, slot.free()))
+    drop(core, slot, [*oldest, *messages[:lost]], "drop_oldest")
+    return messages[lost:]
+
+
+def _take_oldest(run: RoutineRun, slot: SlotQueue, many: int) -> list[Message]:
+    """Take the oldest messages out of a slot whose grant is recalled; sets are formed anew."""
+    rule = run.rule
+    if rule is None:
+        return [run.ready.popleft() for _ in range(min(many, len(run.ready)))]
+    for entry in reversed(run.ready):
+        rule.put_back(entry[1])
+    run.ready.clear()
+    oldest = [m for _ in range(many) if (m := rule.drop_oldest(slot.index)) is not None]
+    run.ready.extend((newest(bound), bound) for bound in rule.form())
+    return oldest
+
+
+def _park(core: JobCore, slot: SlotQueue, messages: Sequence[Message], emitter: Emitter) -> None:
+    """Messages wait at their connection; their producer isn't activated until they fit."""
+    producer = core.runs[emitter.owner]
+    if slot.parked is None:
+        slot.parked = deque()
+    slot.parked.extend((message, emitter.owner) for message in messages)
+    core.parked += len(messages)
+    producer.parked_out += len(messages)
+    producer.stop = True
+    producer.open = False
+    recall(producer)
+
+
+def _enqueue(core: JobCore, slot: SlotQueue, messages: Sequence[Message]) -> bool:
+    """Put messages that fit into the slot; False when that ended the job."""
+    run = slot.run
+    if run.rule is None:
+        run.ready.extend(messages)
+    else:
+        for i, message in enumerate(messages):
+            if not _form(core, slot, run.rule, message):
+                rest = [(left, run.index) for left in messages[i + 1 :]]
+                slot.parked = deque([*rest, *(slot.parked or ())])
+                return False
+        if isinstance(run.rule, Batches):
+            _watch_batch(core, run, run.rule)
+    slot.high_water = max(slot.high_water, slot.depth())
+    return True
+
+
+def _form(core: JobCore, slot: SlotQueue, rule: Rule, message: Message) -> bool:
+    """Let the rule have a message; False when it raised and the job has failed."""
+    before = rule.depth(slot.index)
+    try:
+        complete = rule.add(slot.index, message)
+    except BaseException as error:  # noqa: BLE001 -- border to user code: `match` or `take`
+        failure = failure_of(slot.run.id, {slot.name: message[1]}, error)
+        if rule.depth(slot.index) == before:
+            slot.dead += 1
+        core.tell.failed(failure, "stop")
+        end(core, JobStatus.FAILED, failure)
+        return False
+    slot.run.ready.extend((newest(bound), bound) for bound in complete)
+    return True
+
+
+def _watch_batch(core: JobCore, run: RoutineRun, rule: Batches) -> None:
+    """A batch that isn't full goes after ``max_wait`` seconds from its first message."""
+    limit = run.plan.activation.max_wait if isinstance(run.plan.activation, Batch) else None
+    if limit is None:
+        return
+    first = rule.first()
+    if run.timer is not None and run.timer_for == first:
+        return
+    core.timers.call_off(run.timer)
+    run.timer = None
+    if first:
+        run.timer_for = first
+        run.timer = core.timers.add(
+            core.clock() + limit, lambda: _time_is_up(core, run), keeps=True
+        )
+
+
+def _time_is_up(core: JobCore, run: RoutineRun) -> None:
+    run.timer = None
+    if flush(run):
+        pump(core, run)
+
+
+# ---- room
+
+
+def make_room(core: JobCore, slot: SlotQueue) -> None:
+    """After messages were taken: first what waits at the connections, then waiting posts."""
+    if slot.parked:
+        _unpark(core, slot)
+    while slot.posters and slot.free() > 0 and not core.status.is_final:
+        poster = slot.posters.popleft()
+        poster.taken = True
+        core.out.wakes.append(poster.latch)
+        arrive(core, slot, core.numbered([poster.value]), None)
+
+
+def _unpark(core: JobCore, slot: SlotQueue) -> None:
+    parked = slot.parked
+    room = len(parked or ()) if slot.run.skipping else slot.capacity - slot.depth() - slot.reserved
+    fits: list[Message] = []
+    owners: set[int] = set()
+    while parked and len(fits) < room:
+        message, owner = parked.popleft()
+        fits.append(message)
+        owners.add(owner)
+        core.runs[owner].parked_out -= 1
+    core.parked -= len(fits)
+    if not parked:
+        slot.parked = None
+    if not fits:
+        return
+    if slot.run.skipping:
+        skip_messages(core, slot, fits)
+    elif not _enqueue(core, slot, fits):
+        return
+    else:
+        pump(core, slot.run)
+    for owner in owners:
+        release(core, core.runs[owner])
+
+
+def release(core: JobCore, producer: RoutineRun) -> None:
+    """There is more room for what a routine emits: it, and who waits in `emit`, may go on."""
+    for emitter in producer.emitters:
+        emitter.measure()
+    if not producer.parked_out:
+        free(core, producer)
+    wake_emitters(core, producer)
+
+
+def wake_emitters(core: JobCore, producer: RoutineRun) -> None:
+    """Let bodies that wait in `emit` go on, if what they emitted has been taken and more fits."""
+    if core.hold is not None or core.status.is_final:
+        return
+    for token in producer.tokens:
+        if token.parked_at == "emit" and all(
+            emitter.hard > 0 and not emitter.pending for emitter in producer.emitters
+        ):
+            wake(core, token)
+
+
+def drop_parked(core: JobCore, slot: SlotQueue) -> None:
+    """Drop what waits at a slot's connections; its producers may go on."""
+    parked = slot.parked or ()
+    slot.parked = None
+    drop(core, slot, [message for message, _ in parked], "stall")
+    core.parked -= len(parked)
+    for _, owner in parked:
+        core.runs[owner].parked_out -= 1
+    for owner in {owner for _, owner in parked}:
+        release(core, core.runs[owner])

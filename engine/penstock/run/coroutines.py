@@ -1,0 +1,176 @@
+"""The runtime's asyncio thread: each activation of an ``async def logic`` is one task on it."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import threading
+from collections import deque
+from collections.abc import Iterable
+from contextvars import Context
+from functools import partial
+from time import monotonic
+from typing import Any, Protocol
+
+from penstock.run.worker import Worker, WorkerInfo
+
+_log = logging.getLogger(__name__)
+_NAME = "penstock-async"
+
+
+class AsyncWorker(Worker):
+    """The asyncio thread as its work sees it; never outside a count."""
+
+    __slots__ = ()
+
+
+class AsyncWork(Protocol):
+    """An activation to run as a task; `run_async` never raises, also when it is cancelled."""
+
+    job_id: str
+    routine: str
+    since: float
+
+    async def run_async(self, worker: AsyncWorker) -> None: ...
+
+
+class CoroutineThread:
+    """Owns the thread ``penstock-async``, a daemon that is started when it is first needed.
+
+    `_lock` guards its start and end. `_tasks` is written by the asyncio thread only.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._worker = AsyncWorker(_NAME)
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._incoming: deque[AsyncWork] = deque()
+        self._asked = False
+        self._tasks: dict[AsyncWork, asyncio.Task[None]] = {}
+        self._last: asyncio.Task[None] | None = None
+        self._stopping = False
+        self._over = False
+
+    # ---- any thread
+
+    def submit_many(self, works: Iterable[AsyncWork]) -> None:
+        """Begin these, each as a task in a context of its own; ignored after `stop`."""
+        self._incoming.extend(works)
+        if self._asked:
+            return  # `_begin` is on its way, and looks after it has cleared the mark
+        with self._lock:
+            if self._stopping:
+                self._incoming.clear()
+                return
+            loop = self._loop or self._start()
+            self._asked = True
+            loop.call_soon_threadsafe(self._begin)
+
+    def cancel(self, work: AsyncWork) -> None:
+        """Cancel its task if it is still there. One that was just submitted begins all the same."""
+        with self._lock:
+            if self._loop is not None and not self._stopping:
+                self._loop.call_soon_threadsafe(self._cancel, work)
+
+    def infos(self) -> list[WorkerInfo]:
+        """The thread once per task; once, idle, without tasks; empty before it was needed."""
+        worker, thread = self._worker, self._worker.thread
+        if thread is None or not thread.is_alive():
+            return []
+        works = list(self._tasks)
+        if not works:
+            return [worker.info()]
+        return [
+            WorkerInfo(_NAME, worker.ident, True, False, w.job_id, w.routine, w.since)
+            for w in works
+        ]
+
+    @property
+    def busy(self) -> int:
+        """Tasks begun and not ended."""
+        return len(self._tasks)
+
+    def stop(self, deadline: float) -> None:
+        """Cancel what is left and end the thread; never raises.
+
+        Returns at `deadline` (monotonic) even when a coroutine blocks the thread.
+        """
+        limit = deadline - min(0.2, max(0.0, deadline - monotonic()) / 2)
+        with self._lock:
+            if self._loop is not None and not self._stopping:
+                self._loop.call_soon_threadsafe(self._begin_end, limit)
+            self._stopping = True
+        thread = self._worker.thread
+        if thread is not None and thread is not threading.current_thread():
+            thread.join(max(0.0, deadline - monotonic()))
+
+    def _start(self) -> asyncio.AbstractEventLoop:
+        """Under the lock."""
+        loop = asyncio.new_event_loop()
+        loop.set_exception_handler(_tell)
+        thread = threading.Thread(target=self._live, args=(loop,), name=_NAME, daemon=True)
+        try:
+            thread.start()
+        except RuntimeError:
+            loop.close()
+            raise
+        self._worker.thread, self._loop = thread, loop
+        return loop
+
+    # ---- the asyncio thread
+
+    def _live(self, loop: asyncio.AbstractEventLoop) -> None:
+        asyncio.set_event_loop(loop)
+        while not self._over:
+            try:
+                loop.run_forever()
+            except BaseException:
+                _log.exception("a task that a coroutine began ended %s's loop", _NAME)
+        loop.close()
+
+    def _begin(self) -> None:
+        self._asked = False
+        while self._incoming:
+            work = self._incoming.popleft()
+            body = work.run_async(self._worker)
+            task = asyncio.get_running_loop().create_task(body, context=Context())
+            self._tasks[work] = task
+            task.add_done_callback(partial(self._ended, work))
+
+    def _ended(self, work: AsyncWork, task: asyncio.Task[None]) -> None:
+        del self._tasks[work]
+        self._worker.idle_since = monotonic()
+        if not task.cancelled() and (error := task.exception()) is not None:
+            _log.error("job %s: the engine failed", work.job_id, exc_info=error)
+
+    def _cancel(self, work: AsyncWork) -> None:
+        """By way of the loop's queue, where the first step of the task lies ahead of this."""
+        task = self._tasks.get(work)
+        if task is not None:
+            asyncio.get_running_loop().call_soon(task.cancel)
+
+    def _begin_end(self, limit: float) -> None:
+        """Likewise: what has been submitted takes its first step."""
+        self._last = asyncio.get_running_loop().create_task(self._end(limit))
+
+    async def _end(self, limit: float) -> None:
+        loop = asyncio.get_running_loop()
+        try:
+            while left := asyncio.all_tasks() - {self._last}:
+                for task in left:
+                    task.cancel()
+                await asyncio.wait(left, timeout=max(0.0, limit - monotonic()))
+                if monotonic() >= limit:
+                    break
+            if left:
+                _log.warning("%d coroutines don't end when they are cancelled", len(left))
+            generators = loop.create_task(loop.shutdown_asyncgens())
+            await asyncio.wait([generators], timeout=max(0.0, limit - monotonic()))
+        finally:
+            self._over = True
+            loop.stop()
+
+
+def _tell(_loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+    """What asyncio has to say about tasks and callbacks that coroutines began."""
+    _log.error("%s: %s", _NAME, context.get("message"), exc_info=context.get("exception"))

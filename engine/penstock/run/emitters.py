@@ -1,0 +1,180 @@
+"""What ``self.<event>`` is inside a body: emitters, and the marks of the thread that may emit.
+
+A worker appends to `pending` and announces the routine; only the core takes from it. `room` is
+how many values `pending` may hold before the next `emit` must do more than append: 0 means that
+the routine isn't announced yet. `soft` is what fits downstream, `hard` what may wait beyond it.
+"""
+
+from __future__ import annotations
+
+import copy
+import threading
+from collections import deque
+from contextvars import ContextVar
+from typing import TYPE_CHECKING, Any
+
+from penstock.errors import Cancelled, EmitOutsideActivation
+from penstock.flow import check_python
+
+if TYPE_CHECKING:
+    from penstock.observe import ValueSummary
+    from penstock.run.records import RoutineRun, SlotQueue
+    from penstock.run.slices import Token
+
+UNLIMITED = 1 << 60
+
+
+class Local(threading.local):
+    """The routine of a job whose slice this thread runs, and the token, if any."""
+
+    run: RoutineRun | None = None
+    token: Token | None = None
+
+
+local = Local()
+coroutine_token: ContextVar[Token | None] = ContextVar("coroutine_token", default=None)
+"""The token whose coroutine runs in this context; set for ``async def logic`` only."""
+
+
+def acting_token() -> Token | None:
+    """The token of the activation that runs on this thread or in this coroutine."""
+    return local.token or coroutine_token.get()
+
+
+class Emitter:
+    """One event of one routine in one job."""
+
+    __slots__ = (
+        "_append", "emitted", "hard", "name", "outputs", "owner", "pending", "ref", "refusing",
+        "room", "run", "soft", "targets", "values",
+    )  # fmt: skip
+
+    def __init__(self, run: RoutineRun, name: str) -> None:
+        self.run: RoutineRun | None = run
+        self.owner = run.index
+        self.name = name
+        self.ref = f"{run.id}.{name}"
+        self.pending: deque[Any] = deque()
+        self._append = self.pending.append
+        self.room = 0
+        self.soft = UNLIMITED
+        self.hard = UNLIMITED
+        self.targets: tuple[SlotQueue, ...] = ()
+        self.refusing: tuple[SlotQueue, ...] = ()
+        self.emitted = 0
+        self.outputs: deque[Any] | None = None
+        self.values: deque[tuple[int, float, ValueSummary]] | None = None
+
+    def emit(self, value: Any) -> None:
+        """Send `value` on; called on the thread that runs an activation of this routine.
+
+        May wait for room downstream. Raises EmitOutsideActivation anywhere else, and Cancelled
+        once the job has ended.
+        """
+        run = local.run
+        if run is None or run is not self.run:
+            raise self._refusal(run)
+        self._append(value)
+        if len(self.pending) > self.room:
+            self._announce(run)
+
+    def measure(self) -> None:
+        """Find out how much may be emitted before the core must look again."""
+        if self.targets:
+            soft = hard = UNLIMITED
+            for slot in self.targets:
+                if slot.overflow == "hold":
+                    soft, hard = min(soft, slot.free()), min(hard, slot.beyond())
+            self.soft = soft if soft > 0 else 0
+            self.hard = hard if hard > 0 else 0
+
+    def prepared(self, value: Any) -> Any:
+        """What goes into `pending` for a value."""
+        return value
+
+    def branches(self, value: Any) -> tuple[Any, ...] | None:
+        """One value per target, or None when all get the same; `value` was prepared."""
+        return None
+
+    def _announce(self, run: RoutineRun) -> None:
+        if not self.room:
+            self.room = self.soft or 1
+            run.announce()
+        waiting = len(self.pending)
+        if waiting > self.soft:
+            # More than fits downstream: no further activation until the core has looked.
+            run.stop = True
+            self.room = self.hard
+            if waiting > self.hard:
+                run.job.wait_for_room(self)
+
+    def _refusal(self, running: RoutineRun | None) -> BaseException:
+        """The error of an emit that isn't delivered; counted."""
+        owner = self.run
+        if owner is None and running is not None and running.owns(self):
+            running.refused += 1
+            return Cancelled(f"{self.ref}: the job has ended")
+        if owner is not None:
+            owner.refused += 1
+        return EmitOutsideActivation(
+            f"{self.ref} was emitted outside an activation; emit on the thread that runs logic",
+            routine=self.ref.partition(".")[0],
+            port=self.ref,
+        )
+
+
+class CarefulEmitter(Emitter):
+    """One that must do more than append.
+
+    Its routine may be timed out, keeps emissions back under Retry or is a coroutine; or its event
+    is checked, copied per branch, or goes to a slot that refuses what doesn't fit.
+    """
+
+    __slots__ = ("copies", "type")
+
+    def __init__(self, run: RoutineRun, name: str, type_: Any, copies: bool) -> None:
+        super().__init__(run, name)
+        self.type = type_
+        self.copies = copies
+
+    def emit(self, value: Any) -> None:
+        """As `Emitter.emit`; raises InvalidValue or SlotFull where those were asked for."""
+        token = acting_token()
+        run = self.run
+        if run is None or token is None or token.run_ is not run:
+            raise self._refusal(token.run_ if token is not None else None)
+        if token.over:
+            run.refused += 1
+            raise Cancelled(f"{self.ref}: the activation is over")
+        if token.ended:
+            raise self._refusal(None)
+        if run.job.checks_types:
+            self._check(value)
+        value = self.prepared(value)
+        if token.kept is not None:
+            token.kept.append((self, value))
+        else:
+            self.deliver(run, value)
+
+    def deliver(self, run: RoutineRun, value: Any) -> None:
+        """Hand over what was checked and is kept back no longer."""
+        if self.refusing:
+            run.job.reserve(self.refusing)
+        self.pending.append(value)
+        if len(self.pending) > self.room:
+            self._announce(run)
+
+    def prepared(self, value: Any) -> Any:
+        """Copies for all branches, if they were asked for; raises what copying raises."""
+        if not self.copies:
+            return value
+        return tuple([copy.deepcopy(value) for _ in self.targets or (None,)])
+
+    def branches(self, value: Any) -> tuple[Any, ...] | None:
+        """The copies that were made when the value was emitted."""
+        return tuple(value) if self.copies else None
+
+    def _check(self, value: Any) -> None:
+        check_python(self.type, value, self.ref)
+        for slot in self.targets:
+            check_python(slot.type, value, f"{self.ref} -> {slot.ref}")

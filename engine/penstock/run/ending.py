@@ -1,0 +1,144 @@
+"""How a job ends: completion, `finish` turns, final states, stalls. Pure; `JobCore` calls it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from penstock.flow import Failure
+from penstock.run.failures import Decision
+from penstock.run.granting import close_gates, pump
+from penstock.run.matching import Batches, newest
+from penstock.run.records import RoutineRun, SlotQueue, count_failure
+from penstock.run.slices import Finish, Suspended, Token
+from penstock.run.state import JobStatus
+
+if TYPE_CHECKING:
+    from penstock.run.core import JobCore
+
+STANDING = ("emit", "post here")
+"""Where a body can stand for want of room in its own job (`Token.parked_at`)."""
+
+
+def look_for_the_end(core: JobCore) -> None:
+    """Called when nothing more has come in: is anything left that could go on?"""
+    busy = core.tokens or core.parked or core.timers.keeping
+    if busy or any(r.ready or r.suspended or r.grant or r.continued for r in core.runs):
+        _look_for_a_stall(core)
+    elif core.keep_open:
+        if core.hold is None:
+            core.go_idle()
+    elif not _start_next_finish(core):
+        end(core, JobStatus.COMPLETED, None)
+
+
+def _start_next_finish(core: JobCore) -> bool:
+    """Make the next last turn ready; False when none is left."""
+    while core.finishing:
+        run = core.runs[core.finishing[0]]
+        if not run.skipping and flush(run):
+            pump(core, run)
+            return True
+        core.finishing.popleft()
+        if run.plan.has_finish and not run.skipping:
+            number = core.next_number()
+            run.suspended.append(Finish(number, (number, None)))
+            pump(core, run)
+            return True
+    return False
+
+
+def flush(run: RoutineRun) -> bool:
+    """Make what a batch has so far an activation; False when it has nothing."""
+    bound = run.rule.flush() if isinstance(run.rule, Batches) else None
+    if bound is None:
+        return False
+    run.ready.append((newest(bound), bound))
+    return True
+
+
+def _look_for_a_stall(core: JobCore) -> None:
+    """Nothing runs, nothing can start, no timer will change that, and something waits for room."""
+    standing = [t for run in core.runs for t in run.tokens if t.parked_at in STANDING]
+    before, core.stalled = core.stalled, ()
+    if core.hold is not None or core.tokens > len(standing) or core.timers.keeping:
+        return
+    core.stalled = tuple(
+        slot.ref
+        for run in core.runs
+        for slot in run.slots
+        if slot.parked or (standing and slot.posters)
+    )
+    if core.stalled and core.stalled != before:
+        at = {token.routine for token in standing}
+        blocked = tuple(run.id for run in core.runs if run.parked_out or run.id in at)
+        core.tell.stalled(core.stalled, blocked)
+
+
+def end(core: JobCore, status: JobStatus, error: Failure | None) -> None:
+    """The final status, at once: nothing starts, late emits are refused."""
+    core.move(status)
+    core.error = error
+    core.finished_at = core.tell.now
+    core.hold = None
+    core.stalled = ()
+    core.timers.clear()
+    close_gates(core)
+    _keep_other_failures(core)
+    slots = [slot for run in core.runs for slot in run.slots]
+    for run in core.runs:
+        close(core, run)
+    for slot in slots:
+        dismiss_posters(core, slot)
+        if status is JobStatus.COMPLETED:
+            slot.discarded = slot.depth()
+    if status is JobStatus.COMPLETED:
+        for run in core.runs:
+            run.ready.clear()
+            run.rule = None
+    core.tell_counters()
+    core.tell.ended(status.value, error, slots)
+
+
+def _keep_other_failures(core: JobCore) -> None:
+    """No error masks another: failures already reported are told and kept, then the end."""
+    for run in core.runs:
+        core.tell.activations(run)
+        for report in tuple(run.reports):
+            if report.failed is not None and not report.token.over:
+                count_failure(run, report.failed.entry, report.finished, "dead")
+                core.keep_dead(report.failed.failure)
+                core.tell.failed(report.failed.failure, Decision.CONTINUE.value)
+
+
+def close(core: JobCore, run: RoutineRun) -> None:
+    """Refuse emits; list bodies still running and generators that need closing."""
+    run.over = True
+    for emitter in run.emitters:
+        emitter.run = None
+    for token in run.tokens:
+        abandon(core, token)
+    core.out.bodies.extend(item for item in run.suspended if isinstance(item, Suspended))
+    core.out.bodies.extend(r.suspended for r in run.reports if r.suspended is not None)
+    run.suspended.clear()
+
+
+def abandon(core: JobCore, token: Token) -> None:
+    """Its activation doesn't count any more; what still runs of it leaves the pool's count."""
+    token.over = True
+    if token.worker is not None:
+        core.out.leaving.append(token)
+    wake(core, token)
+
+
+def wake(core: JobCore, token: Token) -> None:
+    """Let a body that waits behind its latch look again."""
+    latch, token.latch = token.latch, None
+    token.parked_at = ""
+    if latch is not None:
+        core.out.wakes.append(latch)
+
+
+def dismiss_posters(core: JobCore, slot: SlotQueue) -> None:
+    """Wake whoever waits for room: they find that the job has ended."""
+    core.out.wakes.extend(poster.latch for poster in slot.posters or ())
+    slot.posters = None

@@ -1,0 +1,206 @@
+"""What may start: grants, tokens, gates and holds of one job. Pure; only `JobCore` calls it."""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import TYPE_CHECKING
+
+from penstock.flow import Every
+from penstock.run.hold import Hold
+from penstock.run.records import Entry, RoutineRun
+from penstock.run.slices import SLICE, Special, Token
+from penstock.run.state import JobStatus
+
+if TYPE_CHECKING:
+    from penstock.run.core import JobCore
+
+UNTOLD = ("", -1)
+
+
+def pump(core: JobCore, run: RoutineRun) -> None:
+    """Grant what is ready, if anything may be granted now."""
+    if core.hold is not None or run.parked_out or core.status is not JobStatus.RUNNING:
+        run.open = False
+        return
+    if run.suspended:
+        run.continued.extend(run.suspended)
+        run.suspended.clear()
+    if run.stops or run.plan.one_by_one:
+        _pump_one(core, run)
+    elif run.ready:
+        run.grant.extend(run.ready)
+        run.ready.clear()
+    run.open = run.single and not (run.stops or run.plan.one_by_one or core.hold is not None)
+    issue_for_grant(core, run)
+
+
+def _pump_one(core: JobCore, run: RoutineRun) -> None:
+    """Grant one after the other, asking before each whether its time has come."""
+    while run.ready and not run.grant and len(run.tokens) + run.retrying < run.limit:
+        pass_over(core, run)
+        if run.stops and run.ready[0][0] not in run.passed:
+            hold(core, "breakpoint", next(core.generations), run)
+            return
+        if not _its_time_has_come(core, run):
+            return
+        run.grant.append(run.ready.popleft())
+        issue_for_grant(core, run)
+
+
+def pass_over(core: JobCore, run: RoutineRun) -> None:
+    """`Latest`: what is older than the newest is superseded, but for what is being retried."""
+    if not run.plan.takes_latest:
+        return
+    slot = run.slots[0]
+    while len(run.ready) > 1 and run.ready[0][0] not in run.attempts:
+        message = run.ready.popleft()
+        slot.superseded += 1
+        core.tell.dropped(slot, message, "superseded")
+        core.gave_room.add(slot)
+
+
+def _its_time_has_come(core: JobCore, run: RoutineRun) -> bool:
+    """`Every`: at most one start per interval; sets the timer for the next."""
+    rule = run.plan.activation
+    if not isinstance(rule, Every) or run.ready[0][0] in run.attempts:
+        return True
+    now = core.clock()
+    if now < run.next_at:
+        if run.timer is None:
+            _call_at_next(core, run)
+        return False
+    run.next_at = now + rule.seconds
+    run.ticks += 1
+    if run.plan.is_source and run.ticks != rule.times:
+        _call_at_next(core, run)
+    return True
+
+
+def _call_at_next(core: JobCore, run: RoutineRun) -> None:
+    def come() -> None:
+        run.timer = None
+        if run.plan.is_source and not run.ready:
+            run.ready.append((core.next_number(), None))
+        pump(core, run)
+
+    run.timer = core.timers.add(run.next_at, come, keeps=True)
+
+
+def free(core: JobCore, run: RoutineRun) -> None:
+    """Let a routine go on, unless what it emitted still waits or the job is held."""
+    if not run.parked_out and core.hold is None:
+        run.stop = False
+    pump(core, run)
+
+
+def issue_for_grant(core: JobCore, run: RoutineRun) -> None:
+    """A token for each granted entry, as far as more may run at once.
+
+    Tokens whose slice has begun aren't counted as takers: each may be in a body for long.
+    """
+    room = run.limit - len(run.tokens) - run.retrying
+    if room > 0:
+        takers = sum(token.worker is None for token in run.tokens)
+        for _ in range(min(room, len(run.grant) + len(run.continued) - takers)):
+            issue(core, run, SLICE)
+
+
+def issue(core: JobCore, run: RoutineRun, limit: int) -> Token:
+    """One more token. Routines with a time-out get slices of one, so that each has its clock."""
+    token = Token(run)
+    token.limit = limit if run.plan.timeout is None else 1
+    run.tokens.add(token)
+    core.tokens += 1
+    is_coroutine = run.plan.is_async and not run.continued
+    (core.out.coroutines if is_coroutine else core.out.tokens).append(token)
+    return token
+
+
+def recall(run: RoutineRun) -> None:
+    """Take back what no worker has popped: each entry is either begun or ours again."""
+    while run.grant:
+        try:
+            run.ready.appendleft(run.grant.pop())
+        except IndexError:
+            break
+    while run.continued:
+        try:
+            run.suspended.appendleft(run.continued.pop())
+        except IndexError:
+            break
+
+
+def recall_unstepped(core: JobCore, run: RoutineRun) -> None:
+    """`recall`, but what a step let go is left to it."""
+    if core.step_token is None or core.step_token not in run.tokens:
+        recall(run)
+
+
+def give_back(run: RoutineRun, item: Entry | Special) -> None:
+    """What was popped and is to start (again) goes back to its place, by number."""
+    if isinstance(item, Special):
+        run.suspended.appendleft(item)
+    else:
+        run.ready = deque(sorted([item, *run.ready], key=_number))
+
+
+def close_gates(core: JobCore) -> None:
+    """Stop and recall everything.
+
+    A worker writes its token's mark before it reads `stop`, so after this each activation
+    either has begun, with a mark, or comes back.
+    """
+    for run in core.runs:
+        run.stop = True
+        run.open = False
+        for token in run.tokens:
+            token.limit = 0
+        recall(run)
+
+
+def hold(core: JobCore, why: str, generation: int, at: RoutineRun | None = None) -> None:
+    """Let nothing start any more; the job's clock stands still."""
+    hit = (at.id, at.ready[0][0], at.stops) if at is not None else ("", 0, ())
+    close_gates(core)
+    core.timers.stop(core.tell.now)
+    core.hold = Hold(next(core.hold_ids), generation, why, *hit)
+    to = JobStatus.PAUSING if core.running() else JobStatus.PAUSED
+    if core.status is not to:
+        core.move(to)
+    core.told_next = UNTOLD
+    tell_new_next(core)
+
+
+def tell_new_next(core: JobCore) -> None:
+    """Tell a hold, and again when what would go next has changed since.
+
+    A worker that has popped an entry and not decided yet reports at once; until then what
+    would go next isn't known.
+    """
+    if core.hold is None or core.step_token is not None:
+        return
+    if any(token.undecided for run in core.runs for token in run.tokens):
+        return
+    run = next_run(core)
+    found = (run.id, run.next_number()) if run is not None else None
+    if found != core.told_next:
+        core.told_next = found
+        core.tell.held(core.hold, run, core.runs)
+
+
+def steppable(core: JobCore) -> list[RoutineRun]:
+    """Routines with something ready that may start or go on now."""
+    return [run for run in core.runs if run.may_begin()]
+
+
+def next_run(core: JobCore) -> RoutineRun | None:
+    """The routine with the amber arrow: the one a breakpoint holds, else the oldest ready."""
+    found = steppable(core)
+    at = core.hold.at if core.hold is not None else ""
+    return next(
+        (r for r in found if r.id == at), min(found, key=RoutineRun.next_number, default=None)
+    )
+
+
+def _number(entry: Entry) -> int:
+    return entry[0]

@@ -1,0 +1,275 @@
+"""The records of one job: its routines and their slots. Counters and queues are the core's alone.
+
+Entries are ``(number, value)`` for one slot, ``(number, bound)`` for anything `matching` forms
+and ``(number, None)`` for a source. The core fills `grant`; workers pop from it. What is bound
+to no message, a generator to go on with or `finish`, lies apart in `suspended` and, granted, in
+`continued`. This relies on the interpreter's ordering of attribute writes and on atomic deque
+operations.
+"""
+
+from __future__ import annotations
+
+import threading
+from _thread import LockType
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from typing import TYPE_CHECKING, Any, Protocol
+
+from penstock.flow import set_state
+from penstock.run.emitters import UNLIMITED, CarefulEmitter, Emitter
+from penstock.run.matching import Bound, Message, Rule, messages_in
+
+if TYPE_CHECKING:
+    from penstock.observe import ValueSummary
+    from penstock.run.routing import RoutinePlan, SlotPlan
+    from penstock.run.slices import LogRow, Report, Special, Token
+    from penstock.run.timers import Timer
+
+Entry = tuple[int, Any]
+KEPT_VALUES = 5
+
+
+class Shell(Protocol):
+    """What workers ask of the job they work for."""
+
+    checks_types: bool
+
+    def announce(self, run: RoutineRun) -> None:
+        """A routine has news."""
+
+    def wait_for_room(self, emitter: Emitter) -> None:
+        """Called by a body that has emitted more than may wait: block until there is room."""
+
+    def refuse(self, error: BaseException) -> None:
+        """The pool won't run a slice it was given."""
+
+    def stand(self, token: Token, why: str, latch: LockType) -> None:
+        """A body stands waiting behind `latch`."""
+
+    def reserve(self, slots: Sequence[SlotQueue]) -> None:
+        """Take a place in each slot, or raise SlotFull."""
+
+
+class SlotQueue:
+    """One slot of one routine in one job.
+
+    `parked` holds (message, index of its producer) of what waits at the connections, `reserved`
+    counts places promised to messages on their way, `posters` are posts that wait for room.
+    """
+
+    __slots__ = (
+        "capacity", "consumed", "dead", "discarded", "dropped", "high_water", "index", "name",
+        "overflow", "parked", "posted", "posters", "ref", "reserved", "run", "skipped",
+        "superseded", "type", "values",
+    )  # fmt: skip
+
+    def __init__(self, run: RoutineRun, index: int, plan: SlotPlan) -> None:
+        self.run = run
+        self.index = index
+        self.name = plan.name
+        self.ref = f"{run.id}.{plan.name}"
+        self.type = plan.type
+        self.capacity = plan.capacity
+        self.overflow = plan.overflow
+        self.parked: deque[tuple[Entry, int]] | None = None
+        self.posted = self.consumed = self.dead = self.discarded = 0
+        self.dropped = self.superseded = self.skipped = 0
+        self.high_water = 0
+        self.reserved = 0
+        self.posters: deque[Poster] | None = None
+        self.values: deque[tuple[int, float, ValueSummary]] | None = None
+
+    def depth(self) -> int:
+        """Messages in the slot: waiting for others, ready, or granted and not begun."""
+        run = self.run
+        if run.rule is None:
+            return len(run.ready) + len(run.grant)
+        waiting = run.rule.depth(self.index)
+        if run.plan.is_uniform:
+            return waiting + len(run.ready) + len(run.grant)
+        entries = (*run.ready, *run.grant)
+        return waiting + sum(slot == self.index for e in entries for slot, _ in messages_in(e[1]))
+
+    def free(self) -> int:
+        """Places left for new messages; none while older ones wait at a connection."""
+        if self.parked:
+            return 0
+        return UNLIMITED if self.run.skipping else self.capacity - self.depth() - self.reserved
+
+    def beyond(self) -> int:
+        """How many may be emitted on top of what fits: one more capacity, less what is parked."""
+        if self.run.skipping:
+            return UNLIMITED
+        return self.capacity + max(0, self.free()) - len(self.parked or ())
+
+
+class Poster(Protocol):
+    """A post that waits for room; the core sets `taken` when it takes the value in."""
+
+    value: Any
+    taken: bool
+    latch: Any
+
+
+class RoutineRun:
+    """One routine in one job.
+
+    Written by the core: everything but `stop` (also an emitter that overruns), `dirty`,
+    `reports`, `log`, `refused` and the state.
+    """
+
+    __slots__ = (
+        "_state_lock", "activations", "attempts", "clocks", "continued", "dirty", "emitters",
+        "failures", "grant", "id", "index", "instance", "job", "job_id", "limit", "log", "logic",
+        "next_at", "open", "over", "parked_out", "passed", "plan", "ready", "refused", "reports",
+        "retrying", "revoked", "rule", "seconds", "single", "skipping", "slots", "state_missing",
+        "stop", "stops", "suspended", "ticks", "timer", "timer_for", "tokens",
+    )  # fmt: skip
+
+    def __init__(
+        self, plan: RoutinePlan, index: int, job_id: str, workers: int, job: Shell
+    ) -> None:
+        self.plan = plan
+        self.index = index
+        self.id = plan.id
+        self.job_id = job_id
+        self.job = job
+        self.instance: Any = None
+        self.logic: Callable[..., Any] = _unbound
+        self.slots = [SlotQueue(self, i, slot) for i, slot in enumerate(plan.slots)]
+        self.emitters = [self._emitter(i) for i in range(len(plan.events))]
+        self.single = plan.is_single
+        self.rule: Rule | None = plan.make_rule() if plan.make_rule is not None else None
+        everybody = UNLIMITED if plan.is_async else workers
+        self.limit = everybody if plan.max_parallel is None else plan.max_parallel
+        self.ready: deque[Entry] = deque()
+        self.grant: deque[Entry] = deque()
+        self.suspended: deque[Special] = deque()
+        self.continued: deque[Special] = deque()
+        self.tokens: set[Token] = set()
+        self.reports: deque[Report] = deque()
+        self.log: deque[LogRow] | None = None
+        self.dirty = False
+        self.stop = self.over = self.skipping = False
+        self.open = self.single and not plan.one_by_one
+        self.parked_out = 0
+        self.stops: tuple[int, ...] = ()
+        self.passed: set[int] = set()
+        self.activations = self.failures = self.refused = self.revoked = 0
+        self.attempts: dict[int, int] = {}
+        self.retrying = 0
+        self.clocks: dict[int, Timer] = {}
+        self.timer: Timer | None = None
+        self.next_at = 0.0
+        self.ticks = self.timer_for = 0
+        self.seconds = 0.0
+        self.state_missing = plan.has_state
+        self._state_lock = threading.Lock() if plan.has_state else None
+
+    def _emitter(self, index: int) -> Emitter:
+        plan = self.plan
+        name = plan.events[index]
+        if plan.is_careful or plan.copies[index] or self.job.checks_types or plan.refusing[index]:
+            return CarefulEmitter(self, name, plan.event_types[index], plan.copies[index])
+        return Emitter(self, name)
+
+    def announce(self) -> None:
+        """Tell the job's loop that there is news; once until it has looked."""
+        if not self.dirty:
+            self.dirty = True
+            self.job.announce(self)
+
+    def bodies(self) -> int:
+        """How many of its bodies have begun and not ended, as far as was reported."""
+        standing = sum(item.begun for item in self.suspended)
+        return standing + self.retrying + sum(token.begun is not None for token in self.tokens)
+
+    def may_begin(self) -> bool:
+        """Whether something is ready that may start or go on now."""
+        if self.parked_out:
+            return False
+        return bool(self.suspended) or (bool(self.ready) and self.bodies() < self.limit)
+
+    def next_entry(self) -> Entry:
+        """What would be taken first of what is ready."""
+        return self.ready[-1] if self.plan.takes_latest else self.ready[0]
+
+    def next_number(self) -> int:
+        """The number of what would start next; of `UNLIMITED` when there is nothing."""
+        special = self.suspended[0].number if self.suspended else UNLIMITED
+        if self.ready and self.bodies() < self.limit:
+            return min(special, self.next_entry()[0])
+        return special
+
+    def owns(self, emitter: Emitter) -> bool:
+        """Whether it is one of this routine's."""
+        return any(one is emitter for one in self.emitters)
+
+    def call(self, entry: Entry) -> Any:
+        """Call `logic` with the values of an entry, by position and by name as it takes them."""
+        values = self.values_of(entry)
+        plan = self.plan
+        if len(values) < len(self.slots):
+            return self.logic(**values)  # the rule passes some slots only; the rest have defaults
+        return self.logic(
+            *[values[name] for name in plan.positional],
+            **{name: values[name] for name in plan.keyword},
+        )
+
+    def bound_to(self, entry: Entry) -> Iterator[tuple[SlotQueue, Message]]:
+        """The messages an activation is bound to, with their slots."""
+        if self.single:
+            yield self.slots[0], entry
+        elif self.slots and entry[1] is not None:
+            for slot, message in messages_in(entry[1]):
+                yield self.slots[slot], message
+
+    def values_of(self, entry: Entry) -> dict[str, Any]:
+        """Slot name -> value of the activation; a list where the rule takes several."""
+        if self.single:
+            return {self.slots[0].name: entry[1]}
+        bound: Bound = entry[1] if self.slots and entry[1] is not None else ()
+        return {
+            slot.name: item[1] if isinstance(item, tuple) else [message[1] for message in item]
+            for slot, item in zip(self.slots, bound, strict=False)
+            if item is not None
+        }
+
+    def pop_any(self) -> Entry | Special | None:
+        """The next thing to run: what has begun or finishes goes first."""
+        for queue in (self.continued, self.grant):
+            try:
+                return queue.popleft()
+            except IndexError:
+                continue
+        return None
+
+    def make_state(self) -> None:
+        """Make ``State()`` once, on the first worker that needs it; others wait for it.
+
+        Guards: `state_missing`. Held while the user's ``State()`` runs, which nobody else may
+        overtake anyway.
+        """
+        if self._state_lock is None:
+            return
+        with self._state_lock:
+            if self.state_missing:
+                set_state(self.instance, self.instance.State())
+                self.state_missing = False
+
+
+def count_failure(run: RoutineRun, entry: Entry, in_finish: bool, fate: str) -> None:
+    """Count an activation that raised and what became of its messages.
+
+    `fate` is consumed, dead, or "" for messages that are tried again.
+    """
+    run.failures += 1
+    run.activations += not in_finish  # the turn of `finish` is counted when it is reported
+    if fate and not in_finish:
+        for slot, _ in run.bound_to(entry):
+            slot.consumed += fate == "consumed"
+            slot.dead += fate == "dead"
+
+
+def _unbound(*_values: Any) -> None:
+    raise AssertionError("a routine ran before its job bound it")
