@@ -126,38 +126,48 @@ class Elsewhere(Pass):
 
 def measure_unused(scale: Scale) -> list[Row]:
     """Features that others use, and those that the chain's routines declare and never need."""
-    messages = LONGER * scale.chain_messages
     rows = []
     for placement in scale.placements:
-        plain = partial(run_chain, messages, WidePass, WideEnd, placement)
-        variants: dict[str, Callable[[], float]] = {
-            "plain": plain,
-            "beside": partial(_beside, messages, placement),
-            "retry": partial(run_chain, messages, RetryPass, RetryEnd, placement),
-            "timeout": partial(_timed_out, messages, placement),
-            "checks": partial(_checked, messages, placement),
-            "again": plain,
-        }
-        found = interleaved(variants, scale.cost_rounds)
-        rows += _unused_rows(found, placement, messages * DEPTH)
+        rows.append(_beside_row(scale, placement))
+        rows += _declared_rows(scale, placement)
     return rows
 
 
-def _unused_rows(found: Mapping[str, list[float]], placement: str, hops: int) -> list[Row]:
-    micros = {name: seconds / hops * 1e6 for name, seconds in medians(found).items()}
+def _beside_row(scale: Scale, placement: Placement) -> Row:
+    messages = LONGER * scale.chain_messages
+    plain = partial(run_chain, messages, WidePass, WideEnd, placement)
+    beside = partial(_beside, messages, placement)
+    variants: dict[str, Callable[[], float]] = {"plain": plain, "beside": beside, "again": plain}
+    found = interleaved(variants, scale.cost_rounds)
+    micros = {name: s / (messages * DEPTH) * 1e6 for name, s in medians(found).items()}
     cost, noise = _cost(found, "beside")
-    what = "chain with unused features beside it: cost"
     goal = Goal(noise, noise, "%", most=True)
     note = f"{micros['beside']:.3f} us an activation, {micros['plain']:.3f} without;"
-    rows = [judged("unused", what, placement, cost, goal, f"{note} noise {noise:.1f} %", **micros)]
-    for name, text in (
-        ("retry", "chain with Retry declared, never needed"),
-        ("timeout", "chain with time-outs declared, never reached"),
-        ("checks", "chain with check_types=True"),
+    note += f" 0 within the noise of {noise:.1f} %"
+    what = "chain with unused features beside it: cost"
+    return judged("unused", what, placement, cost, goal, note, **micros)
+
+
+def _declared_rows(scale: Scale, placement: Placement) -> list[Row]:
+    messages = scale.chain_messages
+    plain = partial(run_chain, messages, WidePass, WideEnd, placement)
+    variants: dict[str, Callable[[], float]] = {
+        "plain": plain,
+        "retry": partial(run_chain, messages, RetryPass, RetryEnd, placement),
+        "timeout": partial(_timed_out, messages, placement),
+        "checks": partial(_checked, messages, placement),
+        "again": plain,
+    }
+    found = interleaved(variants, scale.few_rounds)
+    rows = []
+    for name, what in (
+        ("retry", "chain with Retry declared, never needed: cost"),
+        ("timeout", "chain with time-outs declared, never reached: cost"),
+        ("checks", "chain with check_types=True: cost"),
     ):
-        cost, noise = _cost(found, name)
-        note = f"{micros[name]:.3f} us an activation; for information"
-        rows.append(Row("unused", f"{text}: cost", placement, cost, "%", None, note))
+        micros = median(found[name]) / (messages * DEPTH) * 1e6
+        note = f"{micros:.2f} us an activation; for information"
+        rows.append(Row("unused", what, placement, _cost(found, name)[0], "%", None, note))
     return rows
 
 

@@ -33,6 +33,11 @@ class Scale:
         """Of comparisons of two short runs of ours, whose difference is small."""
         return 2 * self.rounds + 1
 
+    @property
+    def few_rounds(self) -> int:
+        """Of figures that are for information."""
+        return min(self.rounds, 3)
+
 
 FULL = Scale(
     quick=False,
@@ -53,7 +58,7 @@ FULL = Scale(
 QUICK = Scale(
     quick=True,
     rounds=2,
-    chain_messages=1_000,
+    chain_messages=500,
     fan_rounds=20,
     blocking_rounds=2,
     jobs=100,
