@@ -26,6 +26,8 @@ def route(
 
     In the slots of `reserved` their places are kept free.
     """
+    if core.status.is_final:
+        return
     messages = core.numbered(values)
     emitter.emitted += len(values)
     core.tell.value(emitter, messages[-1])
@@ -149,6 +151,7 @@ def _enqueue(core: JobCore, slot: SlotQueue, messages: Sequence[Message]) -> boo
             if not _form(core, slot, run.rule, message):
                 rest = [(left, run.index) for left in messages[i + 1 :]]
                 slot.parked = deque([*rest, *(slot.parked or ())])
+                slot.high_water = max(slot.high_water, slot.depth())
                 return False
         if isinstance(run.rule, Batches):
             _watch_batch(core, run, run.rule)
@@ -230,8 +233,18 @@ def _unpark(core: JobCore, slot: SlotQueue) -> None:
         return
     else:
         pump(core, slot.run)
-    for owner in owners:
-        release(core, core.runs[owner])
+    _release_all(core, slot, owners)
+
+
+def _release_all(core: JobCore, slot: SlotQueue, owners: set[int]) -> None:
+    """Those whose messages no longer wait at the slot, and all whose bodies stand for want of it.
+
+    What others have parked counts against the room of every producer.
+    """
+    for producer in slot.producers:
+        standing = any(token.parked_at for token in producer.tokens)
+        if standing or producer.index in owners:
+            release(core, producer)
 
 
 def release(core: JobCore, producer: RoutineRun) -> None:
@@ -262,5 +275,4 @@ def drop_parked(core: JobCore, slot: SlotQueue) -> None:
     core.parked -= len(parked)
     for _, owner in parked:
         core.runs[owner].parked_out -= 1
-    for owner in {owner for _, owner in parked}:
-        release(core, core.runs[owner])
+    _release_all(core, slot, {owner for _, owner in parked})

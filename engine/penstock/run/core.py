@@ -10,7 +10,8 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from itertools import count
+from itertools import count, groupby
+from operator import itemgetter
 from random import Random
 from typing import Any
 
@@ -117,6 +118,8 @@ class JobCore:
         for run, row in zip(self.runs, self.plan.routines, strict=True):
             for emitter, targets in zip(run.emitters, row.targets, strict=True):
                 emitter.targets = tuple([self.runs[i].slots[k] for i, k in targets])
+                for slot in emitter.targets:
+                    slot.producers.append(run)
                 emitter.refusing = tuple([s for s in emitter.targets if s.overflow == "fail"])
                 emitter.measure()
                 if not targets and emitter.name != "failed":
@@ -284,12 +287,15 @@ class JobCore:
         self.tell.activations(run)
         if run.plan.timeout is not None:
             watch(self, run)
-        for emitter in run.emitters:
-            emitter.room = 0
-            pending = emitter.pending
-            if waiting := len(pending):
-                values = [pending.popleft() for _ in range(waiting)]
-                route(self, emitter, values, emitter.refusing)
+        if run.shared is None:
+            for emitter in run.emitters:
+                emitter.room = 0
+                pending = emitter.pending
+                if waiting := len(pending):
+                    values = [pending.popleft() for _ in range(waiting)]
+                    route(self, emitter, values, emitter.refusing)
+        else:
+            self._take_in_order(run, run.shared)
         if self.status.is_final:
             return
         if reports:
@@ -298,6 +304,14 @@ class JobCore:
             free(self, run)
         if any(token.parked_at for token in run.tokens):
             wake_emitters(self, run)
+
+    def _take_in_order(self, run: RoutineRun, shared: deque[Any]) -> None:
+        """Route what several events of a routine emitted, in the order of emission."""
+        for emitter in run.emitters:
+            emitter.room = 0
+        emissions = [shared.popleft() for _ in range(len(shared))]
+        for emitter, group in groupby(emissions, key=itemgetter(0)):
+            route(self, emitter, [value for _, value in group], emitter.refusing)
 
     def _reported(self, run: RoutineRun, reports: list[Report]) -> None:
         """Take what became of slices, then let the routine and those behind it go on."""
@@ -371,6 +385,12 @@ class JobCore:
             running = 0 if self.status.is_final else self.running()
             counts = {run.id: count_routine(self, run) for run in self.runs}
             self.tell.progress(self.status.value, running, counts)
+
+    def rule_failed(self, run: RoutineRun, error: BaseException) -> None:
+        """A rule of the user's raised: the job fails and says where."""
+        failure = failure_of(run.id, {}, error)
+        self.tell.failed(failure, "stop")
+        end(self, JobStatus.FAILED, failure)
 
     def fail(self, error: BaseException) -> None:
         """End the job because of a fault of the engine itself, whatever state it left."""

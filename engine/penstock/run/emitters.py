@@ -1,6 +1,7 @@
 """What ``self.<event>`` is inside a body: emitters, and the marks of the thread that may emit.
 
-A worker appends to `pending` and announces the routine; only the core takes from it. `room` is
+A worker appends to `pending` and announces the routine; only the core takes from it. Several
+events of a routine share one, of (emitter, value), so that their order holds. `room` is
 how many values `pending` may hold before the next `emit` must do more than append: 0 means that
 the routine isn't announced yet. `soft` is what fits downstream, `hard` what may wait beyond it.
 """
@@ -54,7 +55,7 @@ class Emitter:
         self.owner = run.index
         self.name = name
         self.ref = f"{run.id}.{name}"
-        self.pending: deque[Any] = deque()
+        self.pending: deque[Any] = run.shared if run.shared is not None else deque()
         self._append = self.pending.append
         self.room = 0
         self.soft = UNLIMITED
@@ -77,6 +78,10 @@ class Emitter:
         self._append(value)
         if len(self.pending) > self.room:
             self._announce(run)
+
+    def put(self, value: Any) -> None:
+        """Add to `pending` what is to go on."""
+        self._append(value)
 
     def measure(self) -> None:
         """Find out how much may be emitted before the core must look again."""
@@ -123,6 +128,21 @@ class Emitter:
         )
 
 
+class OrderedEmitter(Emitter):
+    """One of several events of a routine: they share `pending`, which keeps their order."""
+
+    __slots__ = ()
+
+    def emit(self, value: Any) -> None:
+        """As `Emitter.emit`."""
+        run = local.run
+        if run is None or run is not self.run:
+            raise self._refusal(run)
+        self._append((self, value))
+        if len(self.pending) > self.room:
+            self._announce(run)
+
+
 class CarefulEmitter(Emitter):
     """One that must do more than append.
 
@@ -130,12 +150,13 @@ class CarefulEmitter(Emitter):
     is checked, copied per branch, or goes to a slot that refuses what doesn't fit.
     """
 
-    __slots__ = ("copies", "type")
+    __slots__ = ("copies", "is_shared", "type")
 
     def __init__(self, run: RoutineRun, name: str, type_: Any, copies: bool) -> None:
         super().__init__(run, name)
         self.type = type_
         self.copies = copies
+        self.is_shared = run.shared is not None
 
     def emit(self, value: Any) -> None:
         """As `Emitter.emit`; raises InvalidValue or SlotFull where those were asked for."""
@@ -160,9 +181,13 @@ class CarefulEmitter(Emitter):
         """Hand over what was checked and is kept back no longer."""
         if self.refusing:
             run.job.reserve(self.refusing)
-        self.pending.append(value)
+        self.put(value)
         if len(self.pending) > self.room:
             self._announce(run)
+
+    def put(self, value: Any) -> None:
+        """Add to `pending` what is to go on, with its event where several share it."""
+        self._append((self, value) if self.is_shared else value)
 
     def prepared(self, value: Any) -> Any:
         """Copies for all branches, if they were asked for; raises what copying raises."""

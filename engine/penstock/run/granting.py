@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from penstock.flow import Every
 from penstock.run.hold import Hold
+from penstock.run.matching import Custom, newest
 from penstock.run.records import Entry, RoutineRun
 from penstock.run.slices import SLICE, Special, Token
 from penstock.run.state import JobStatus
@@ -21,6 +22,8 @@ def pump(core: JobCore, run: RoutineRun) -> None:
     """Grant what is ready, if anything may be granted now."""
     if core.hold is not None or run.parked_out or core.status is not JobStatus.RUNNING:
         run.open = False
+        if core.hold is not None:
+            _has_next(core, run)  # so that a step finds what would go next
         return
     if run.suspended:
         run.continued.extend(run.suspended)
@@ -36,7 +39,7 @@ def pump(core: JobCore, run: RoutineRun) -> None:
 
 def _pump_one(core: JobCore, run: RoutineRun) -> None:
     """Grant one after the other, asking before each whether its time has come."""
-    while run.ready and not run.grant and len(run.tokens) + run.retrying < run.limit:
+    while not run.grant and len(run.tokens) + run.retrying < run.limit and _has_next(core, run):
         pass_over(core, run)
         if run.stops and run.ready[0][0] not in run.passed:
             hold(core, "breakpoint", next(core.generations), run)
@@ -45,6 +48,20 @@ def _pump_one(core: JobCore, run: RoutineRun) -> None:
             return
         run.grant.append(run.ready.popleft())
         issue_for_grant(core, run)
+
+
+def _has_next(core: JobCore, run: RoutineRun) -> bool:
+    """Whether an activation is ready; a rule of the user's is asked now for the next one."""
+    if run.ready or not isinstance(run.rule, Custom):
+        return bool(run.ready)
+    try:
+        bound = run.rule.choose()
+    except BaseException as error:  # noqa: BLE001 -- border to user code
+        core.rule_failed(run, error)
+        return False
+    if bound is not None:
+        run.ready.append((newest(bound), bound))
+    return bound is not None
 
 
 def pass_over(core: JobCore, run: RoutineRun) -> None:

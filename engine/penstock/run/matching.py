@@ -208,8 +208,7 @@ class Batches:
 class Custom:
     """What a user's `Activation.take` says. It sees the values that wait, oldest first.
 
-    Everything here raises what `take` raises, and FlowError when its answer makes no sense; the
-    message that was added is kept.
+    It is asked when an activation may start, so that it can choose among all that waits by then.
     """
 
     def __init__(self, slots: Sequence[str], activation: Activation) -> None:
@@ -220,7 +219,7 @@ class Custom:
 
     def add(self, slot: int, message: Message) -> Sequence[Bound]:
         self._queues[slot].append(message)
-        return self.form()
+        return ()
 
     def depth(self, slot: int) -> int:
         return len(self._queues[slot])
@@ -232,13 +231,20 @@ class Custom:
             queue.sort(key=lambda message: message[0])
 
     def form(self) -> Sequence[Bound]:
-        found: list[Bound] = []
-        while (chosen := self._take(dict(self._views))) is not None:
-            found.append(self._taken(chosen))
-        return found
+        return ()
 
     def drop_oldest(self, slot: int) -> Message | None:
         return self._queues[slot].pop(0) if self._queues[slot] else None
+
+    def choose(self) -> Bound | None:
+        """What is to be activated next, if anything.
+
+        Raises what `take` raises, and FlowError when its answer makes no sense; nothing is taken.
+        """
+        if not any(self._queues):
+            return None
+        chosen = self._take(dict(self._views))
+        return None if chosen is None else self._taken(chosen)
 
     def _taken(self, chosen: object) -> Bound:
         if not isinstance(chosen, Mapping):

@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
 from penstock.flow import set_state
-from penstock.run.emitters import UNLIMITED, CarefulEmitter, Emitter
+from penstock.run.emitters import UNLIMITED, CarefulEmitter, Emitter, OrderedEmitter
 from penstock.run.matching import Bound, Message, Rule, messages_in
 
 if TYPE_CHECKING:
@@ -59,7 +59,7 @@ class SlotQueue:
 
     __slots__ = (
         "capacity", "consumed", "dead", "discarded", "dropped", "high_water", "index", "name",
-        "overflow", "parked", "posted", "posters", "ref", "reserved", "run", "skipped",
+        "overflow", "parked", "posted", "posters", "producers", "ref", "reserved", "run", "skipped",
         "superseded", "type", "values",
     )  # fmt: skip
 
@@ -77,6 +77,7 @@ class SlotQueue:
         self.high_water = 0
         self.reserved = 0
         self.posters: deque[Poster] | None = None
+        self.producers: list[RoutineRun] = []
         self.values: deque[tuple[int, float, ValueSummary]] | None = None
 
     def depth(self) -> int:
@@ -122,7 +123,7 @@ class RoutineRun:
         "_state_lock", "activations", "attempts", "clocks", "continued", "dirty", "emitters",
         "failures", "grant", "id", "index", "instance", "job", "job_id", "limit", "log", "logic",
         "next_at", "open", "over", "parked_out", "passed", "plan", "ready", "refused", "reports",
-        "retrying", "revoked", "rule", "seconds", "single", "skipping", "slots", "state_missing",
+        "retrying", "revoked", "rule", "seconds", "shared", "single", "skipping", "slots", "state_missing",
         "stop", "stops", "suspended", "ticks", "timer", "timer_for", "tokens",
     )  # fmt: skip
 
@@ -137,6 +138,8 @@ class RoutineRun:
         self.instance: Any = None
         self.logic: Callable[..., Any] = _unbound
         self.slots = [SlotQueue(self, i, slot) for i, slot in enumerate(plan.slots)]
+        several = len(plan.events) > 2  # besides `failed`
+        self.shared: deque[tuple[Emitter, Any]] | None = deque() if several else None
         self.emitters = [self._emitter(i) for i in range(len(plan.events))]
         self.single = plan.is_single
         self.rule: Rule | None = plan.make_rule() if plan.make_rule is not None else None
@@ -171,7 +174,7 @@ class RoutineRun:
         name = plan.events[index]
         if plan.is_careful or plan.copies[index] or self.job.checks_types or plan.refusing[index]:
             return CarefulEmitter(self, name, plan.event_types[index], plan.copies[index])
-        return Emitter(self, name)
+        return Emitter(self, name) if self.shared is None else OrderedEmitter(self, name)
 
     def announce(self) -> None:
         """Tell the job's loop that there is news; once until it has looked."""

@@ -158,7 +158,7 @@ def _row(
         has_finish=shape.has_finish,
         is_uniform=uniform,
         is_single=single,
-        one_by_one=not own and isinstance(activation, Latest | Every),
+        one_by_one=own or isinstance(activation, Latest | Every),
         takes_latest=not own and isinstance(activation, Latest),
         keeps_back=keeps_back,
         is_careful=careful,

@@ -264,7 +264,7 @@ class Token:
             if refusing:
                 run.job.reserve(refusing)
             for emitter, value in kept:
-                emitter.pending.append(value)
+                emitter.put(value)
                 if len(emitter.pending) > emitter.soft:
                     run.stop = True  # more than fits: the core looks before anything else begins
             run.announce()
