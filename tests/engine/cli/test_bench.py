@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from penstock.cli import bench
-from penstock.cli.bench import fresh, lines, measuring, workloads
+from penstock.cli.bench import fresh, lines, measuring, stopwatch, workloads
 from penstock.cli.bench.lines import LINES, Line
 from penstock.cli.bench.measuring import WrongResult, interleaved, quantile
 from penstock.cli.bench.rows import Goal, Row, judged, table
@@ -296,6 +296,109 @@ def test_a_job_that_never_ends_is_noticed(
 def test_what_goes_wrong_in_a_process_of_its_own_is_told() -> None:
     with pytest.raises(WrongResult, match="idle, pool: ZeroDivisionError"):
         fresh._in_fresh_process("idle", "pool", 0)
+
+
+# ---- the profile
+
+
+@pytest.mark.parametrize("placement", ["pool", "thread"])
+def test_the_profile_tells_parts_that_add_up(
+    placement: Placement, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["bench", "--profile", "--json", "--loop", placement]) == 0
+
+    told = json.loads(capsys.readouterr().out)
+    assert told["error"] is None
+    assert list(told["profile"]) == [placement]
+    parts: dict[str, float] = told["profile"][placement]
+    names = list(parts)
+    total = names.index("= processor time")
+    assert sum(parts[name] for name in names[:total]) == pytest.approx(
+        parts[names[total]], abs=0.01
+    )
+    for name in ("slice: the body", "slice: emit", "core: route to the slots"):
+        assert parts[name] > 0
+    assert parts["activations in a slice (a number)"] >= 1
+
+
+def test_the_profile_is_a_table_of_both_placements(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["bench", "--profile", "--quick"]) == 0
+
+    told = capsys.readouterr().out.splitlines()
+    assert told[1].split()[-2:] == ["pool", "thread"]
+    assert any(line.startswith("slice: emit ") for line in told)
+
+
+def test_a_profile_of_a_chain_that_loses_a_message_is_none(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(workloads.Pass, "logic", _lossy)
+
+    assert main(["bench", "--profile", "--json"]) == 1
+
+    told = json.loads(capsys.readouterr().out)
+    assert told["profile"] == {}
+    assert "n1.value" in told["error"]
+
+
+def test_a_stopwatch_counts_each_part_without_those_inside_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    now = [0.0]
+    monkeypatch.setattr(stopwatch, "thread_time", lambda: now[0])
+    watch = stopwatch.Stopwatch()
+
+    def spend(seconds: float) -> None:
+        now[0] += seconds
+
+    inner = watch.around("inner", spend)
+
+    def work() -> None:
+        spend(1.0)
+        inner(10.0)
+        inner(20.0)
+        spend(2.0)
+
+    watch.around("outer", work)()
+
+    assert watch.seconds() == {"inner": 30.0, "outer": 3.0}
+    assert watch.calls() == {"inner": 2, "outer": 1}
+    assert watch.seconds(cost=(0.5, 0.25)) == {"inner": 29.0, "outer": 2.0}
+
+
+def test_a_stopwatch_counts_every_thread_and_calls_that_raise() -> None:
+    watch = stopwatch.Stopwatch()
+
+    def fail() -> None:
+        raise ZeroDivisionError
+
+    def body() -> None:
+        with pytest.raises(ZeroDivisionError):
+            watch.around("failing", fail)()
+
+    threads = [threading.Thread(target=body) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert watch.calls() == {"failing": 3}
+
+
+def test_watched_functions_are_themselves_again_afterwards() -> None:
+    from penstock.run import arriving, core
+    from penstock.run.slices import Token
+
+    route, run = arriving.route, Token.run
+    hooks = [stopwatch.Hook("a", arriving, "route"), stopwatch.Hook("b", Token, "run")]
+
+    with stopwatch.Stopwatch().watching(hooks):
+        assert arriving.route is not route
+        assert vars(core)["route"] is arriving.route
+        assert Token.run is not run
+
+    assert vars(core)["route"] is arriving.route is route
+    assert Token.run is run
 
 
 # ---- measuring and telling

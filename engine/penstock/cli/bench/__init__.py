@@ -1,9 +1,10 @@
 """`penstock bench`: what the engine costs on this machine, beside what it must cost.
 
 General layout, a file uses only those below it:
-    lines           the lines of the table, in order
-    chain, fan, jobs, latency, quiet, costs, fresh    a file per group of lines
-    flows, bare     the flows measured | the same work by a bare thread pool
+    lines, profile      the lines of the table, in order | where an activation's time goes
+    throughput, jobs, latency, quiet, costs, fresh      a file per group of lines
+    bare            the same work by a bare thread pool
+    workloads, stopwatch    the flows that are measured | processor time per part
     measuring       rounds, medians, and the checks that nothing was lost
     rows, scale     what a line of the table says | how much is measured
 """
@@ -13,12 +14,18 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from time import perf_counter
-from typing import Any, get_args
+from typing import TYPE_CHECKING, Any, get_args
 
+from penstock.cli.bench.measuring import WrongResult
 from penstock.cli.bench.rows import Row, as_json, machine, table
 from penstock.cli.bench.scale import FULL, PLACEMENTS, QUICK, Placement, Scale
+
+if TYPE_CHECKING:
+    from penstock.cli.bench.lines import Line
 
 MEASURED, WRONG = 0, 1
 
@@ -41,6 +48,10 @@ def add_parser(subparsers: Any) -> None:
         "--loop", type=_placements, default=PLACEMENTS, metavar="LOOP,...",
         help=f"where jobs' loops run: {','.join(PLACEMENTS)} (default: both)",
     )  # fmt: skip
+    parser.add_argument(
+        "--profile", action="store_true",
+        help="instead, tell where the time of one activation goes",
+    )  # fmt: skip
     parser.add_argument("--json", action="store_true", help="print one JSON object only")
 
 
@@ -48,10 +59,17 @@ def run(options: argparse.Namespace) -> int:
     """Measure and print; raises PenstockError for a line that isn't there."""
     # Here, because the lines define routines, and no other command should wait for that.
     from penstock.cli.bench.lines import chosen
-    from penstock.cli.bench.measuring import WrongResult
 
     lines = chosen(options.only)
     scale = _scale(options)
+    error = (_profile if options.profile else partial(_table, lines))(scale, options.json)
+    if error:
+        print(f"penstock: wrong result: {error}", file=sys.stderr)
+    return WRONG if error else MEASURED
+
+
+def _table(lines: Sequence[Line], scale: Scale, json_wanted: bool) -> str | None:
+    """Measure line by line and print what there is; the text of what went wrong."""
     begun = perf_counter()
     rows: list[Row] = []
     error = None
@@ -62,13 +80,27 @@ def run(options: argparse.Namespace) -> int:
     except WrongResult as wrong:
         error = str(wrong)
     seconds = perf_counter() - begun
-    if options.json:
+    if json_wanted:
         print(json.dumps(as_json(rows, scale, seconds, error)))
     else:
         print(machine(scale), table(rows), f"{seconds:.0f} s", sep="\n")
-    if error:
-        print(f"penstock: wrong result: {error}", file=sys.stderr)
-    return WRONG if error else MEASURED
+    return error
+
+
+def _profile(scale: Scale, json_wanted: bool) -> str | None:
+    from penstock.cli.bench.profile import profile, profile_table
+
+    found: dict[Placement, dict[str, float]] = {}
+    error = None
+    try:
+        found = profile(scale)
+    except WrongResult as wrong:
+        error = str(wrong)
+    if json_wanted:
+        print(json.dumps({"profile": found, "error": error}))
+    elif found:
+        print(profile_table(found))
+    return error
 
 
 def _scale(options: argparse.Namespace) -> Scale:

@@ -15,10 +15,10 @@ from collections.abc import Callable
 from time import monotonic
 
 from penstock.cli.bench.measuring import (
-    PATIENCE,
     WrongResult,
     check_counts,
     check_equal,
+    completed,
     resident_bytes,
     until,
 )
@@ -31,8 +31,7 @@ WORKERS = 4
 WARM_JOBS = 20
 IDLE = {"pool": Goal(25, 10, "KB", most=True), "thread": Goal(50, 20, "KB", most=True)}
 GROWTH = Goal(5, 1, "MB", most=True)
-WARM_PART = 0.1
-LOOK_EVERY = 0.02
+LOOKS = 100
 UNKNOWN = "the system doesn't tell what is resident"
 
 Found = dict[str, float | None]
@@ -110,29 +109,41 @@ def _settled(jobs: list[JobState], used: Callable[[], int | None]) -> int | None
     return used()
 
 
+class _Scales:
+    """Weighs this process at every hundredth of the messages."""
+
+    def __init__(self, messages: int) -> None:
+        self._every = max(1, messages // LOOKS)
+        self._count = 0
+        self.weights: list[int] = []
+
+    def count(self) -> None:
+        self._count += 1
+        if self._count % self._every == 0 and (weight := resident_bytes()) is not None:
+            self.weights.append(weight)
+
+
 def growth(placement: Placement, messages: int) -> Found:
     """Bytes above the resident memory after the first tenth: at most, and at the end."""
-    flow = chain(messages, Pass, Telling, source=Steady, depth=2)
-    warm: int | None = None
-    most = 0
+    scales = _Scales(messages)
+
+    class Weighing(Telling):
+        def logic(self, value: int) -> None:
+            scales.count()
+            self.told.emit(value)
+
+    flow = chain(messages, Pass, Weighing, source=Steady, depth=2)
     begun = monotonic()
     with Runtime(workers=WORKERS, loop=placement) as runtime:
-        job = runtime.exec(flow)
-        while not (status := job.wait(LOOK_EVERY)).is_final:
-            if monotonic() - begun > PATIENCE:
-                raise WrongResult(f"growth: job is {status.value} after {PATIENCE:g} s")
-            now = resident_bytes()
-            if warm is None and job.routines["n1"].activations >= messages * WARM_PART:
-                warm = now
-            if warm is not None and now is not None:
-                most = max(most, now - warm)
+        job = completed(runtime.exec(flow), "growth")
         seconds = monotonic() - begun
-        at_end = resident_bytes()
         check_counts(job, {"n0.value": messages, "n1.value": messages}, "growth")
         check_equal(job.output_counts["n1.told"], messages, "growth: outputs")
-    if warm is None or at_end is None:
+    weights = scales.weights[LOOKS // 10 - 1 :]
+    if not weights:
         return {"most": None, "at_end": None, "seconds": seconds}
-    return {"most": max(most, at_end - warm), "at_end": at_end - warm, "seconds": seconds}
+    grown = [weight - weights[0] for weight in weights]
+    return {"most": max(grown), "at_end": grown[-1], "seconds": seconds}
 
 
 def main(arguments: list[str]) -> None:
