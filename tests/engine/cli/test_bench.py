@@ -2,13 +2,14 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 
+from penstock import Flow, Routine, Runtime
 from penstock.cli import bench
-from penstock.cli.bench import fresh, lines, measuring, stopwatch, workloads
+from penstock.cli.bench import fresh, lines, measuring, quiet, stopwatch, workloads
 from penstock.cli.bench.lines import LINES, Line
 from penstock.cli.bench.measuring import WrongResult, interleaved, quantile
 from penstock.cli.bench.rows import Goal, Row, judged, table
@@ -87,6 +88,32 @@ def test_idle_and_held_jobs_wake_nobody(capsys: pytest.CaptureFixture[str]) -> N
 
     rows = json.loads(capsys.readouterr().out)["rows"]
     assert [row["measured"] for row in rows] == [0, 0]
+
+
+def test_a_thread_that_wakes_up_now_and_then_is_seen(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    start = quiet._start
+
+    class Restless(Routine):
+        def logic(self) -> Iterator[None]:
+            while True:
+                self.sleep(0.002)
+                yield
+
+    def start_restless(runtime: Runtime, count: int) -> None:
+        start(runtime, count)
+        flow = Flow("restless")
+        flow.add("restless", Restless())
+        runtime.exec(flow)
+
+    monkeypatch.setattr(quiet, "_start", start_restless)
+    monkeypatch.setattr(quiet, "SETTLED", 0.01)
+
+    assert main(["bench", "--only", "quiet", "--json"]) == 0
+
+    rows = json.loads(capsys.readouterr().out)["rows"]
+    assert [row["met"] for row in rows] == [False, False]
 
 
 # ---- the command

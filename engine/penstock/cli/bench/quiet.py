@@ -13,6 +13,7 @@ from penstock.run import JobState, JobStatus, Runtime
 WORKERS = 4
 GOAL = Goal(0, 0, "", most=True)
 SETTLED = 0.3
+SETTLE_LOOKS = 10
 
 
 def measure(scale: Scale) -> list[Row]:
@@ -52,15 +53,8 @@ def _all_are(jobs: list[JobState], status: JobStatus) -> bool:
 
 
 def _count(threads: dict[Placement, set[int]], seconds: float) -> dict[Placement, float | None]:
-    """Switches from when nothing changed for a while, over so many seconds."""
-    every = set().union(*threads.values())
-    last = wake_ups(every)
-    while True:
-        pause_for(SETTLED)
-        now = wake_ups(every)
-        if now == last:
-            break
-        last = now
+    """Switches over so many seconds, once all have come to rest."""
+    _settle(set().union(*threads.values()))
     begun = {placement: wake_ups(ids) for placement, ids in threads.items()}
     known = thread_ids()
     pause_for(seconds)
@@ -70,3 +64,14 @@ def _count(threads: dict[Placement, set[int]], seconds: float) -> dict[Placement
         ended, before = wake_ups(ids), begun[placement]
         found[placement] = None if ended is None or before is None else ended - before + len(late)
     return found
+
+
+def _settle(threads: set[int]) -> None:
+    """Until nothing has changed for a while; threads that never rest are for the measurement."""
+    last = wake_ups(threads)
+    for _ in range(SETTLE_LOOKS):
+        pause_for(SETTLED)
+        now = wake_ups(threads)
+        if now == last:
+            return
+        last = now
