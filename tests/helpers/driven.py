@@ -84,6 +84,9 @@ class Driven:
     def wait_for_room(self, emitter: Emitter) -> None:
         self.overran.append(emitter.ref)
 
+    def late(self, run: RoutineRun) -> None:
+        self.core.take_late(run)
+
     def refuse(self, error: BaseException) -> None:
         raise AssertionError("nothing is refused here")
 
@@ -137,7 +140,7 @@ class Driven:
         out = self.core.out.take()
         self.tokens += out.tokens + out.coroutines
         self.events += out.events
-        self.closing += out.bodies
+        self.closing += [body for _, body in out.bodies]
         self.leaving += out.leaving
         return out
 

@@ -19,7 +19,7 @@ from penstock.flow import Failure
 from penstock.observe import JobProgress
 from penstock.run.arriving import arrive, drop, drop_parked, make_room, route, wake_emitters
 from penstock.run.counting import count_routine
-from penstock.run.ending import close, dismiss_posters, end, look_for_the_end
+from penstock.run.ending import close, dismiss_posters, end, look_for_the_end, take_late
 from penstock.run.failing import ended, fail, job_timed_out, watch
 from penstock.run.failures import failure_of
 from penstock.run.granting import (
@@ -336,7 +336,9 @@ class JobCore:
         self.tokens -= 1
         run.activations += report.done + report.finished
         run.seconds += report.seconds
-        self._count_done(run, report)
+        run.count_done(report)
+        for entry in report.entries:
+            ended(self, run, entry)
         self.tell.slice_ended(run, report)
         if report.returned is not None:
             recall_unstepped(self, run)
@@ -348,15 +350,9 @@ class JobCore:
                 self.timers.call_off(run.clocks.pop(report.failed.entry[0], None))
             fail(self, run, report.failed, report.finished)
 
-    def _count_done(self, run: RoutineRun, report: Report) -> None:
-        if run.plan.is_uniform:
-            for slot in run.slots:
-                slot.consumed += report.done
-        for entry in report.entries:
-            ended(self, run, entry)
-            if not run.plan.is_uniform:
-                for slot, _ in run.bound_to(entry):
-                    slot.consumed += 1
+    def take_late(self, run: RoutineRun) -> None:
+        """A body of the ended job has reported."""
+        take_late(self, run)
 
     def step_ended(self) -> None:
         """What a step let go has ended, or stands waiting: hold again."""

@@ -9,7 +9,7 @@ from penstock.run.failures import Decision
 from penstock.run.granting import close_gates, pump
 from penstock.run.matching import Batches, newest
 from penstock.run.records import RoutineRun, SlotQueue, count_failure
-from penstock.run.slices import Finish, Suspended, Token
+from penstock.run.slices import Failed, Finish, Suspended, Token
 from penstock.run.state import JobStatus
 
 if TYPE_CHECKING:
@@ -83,6 +83,8 @@ def end(core: JobCore, status: JobStatus, error: Failure | None) -> None:
     core.stalled = ()
     core.timers.clear()
     close_gates(core)
+    for run in core.runs:
+        run.over = True
     _keep_other_failures(core)
     slots = [slot for run in core.runs for slot in run.slots]
     for run in core.runs:
@@ -100,14 +102,32 @@ def end(core: JobCore, status: JobStatus, error: Failure | None) -> None:
 
 
 def _keep_other_failures(core: JobCore) -> None:
-    """No error masks another: failures already reported are told and kept, then the end."""
+    """No error masks another: failures already reported are told and kept, then the end.
+
+    A worker appends its report and then looks at `over`; here it is the other way round.
+    """
     for run in core.runs:
         core.tell.activations(run)
-        for report in tuple(run.reports):
-            if report.failed is not None and not report.token.over:
-                count_failure(run, report.failed.entry, report.finished, "dead")
-                core.keep_dead(report.failed.failure)
-                core.tell.failed(report.failed.failure, Decision.CONTINUE.value)
+        for failed in take_late(core, run):
+            core.tell.failed(failed.failure, Decision.CONTINUE.value)
+
+
+def take_late(core: JobCore, run: RoutineRun) -> list[Failed]:
+    """Count what slices report of a job that has ended; returns the failures, which are kept."""
+    found: list[Failed] = []
+    for report in [run.reports.popleft() for _ in range(len(run.reports))]:
+        if report.token not in run.tokens:
+            continue  # timed out before, and counted then
+        run.tokens.discard(report.token)
+        run.activations += report.done + report.finished
+        run.count_done(report)
+        if report.suspended is not None:
+            core.out.bodies.append((run, report.suspended))
+        if report.failed is not None and not report.failed.is_cancel:
+            count_failure(run, report.failed.entry, report.finished, "dead")
+            core.keep_dead(report.failed.failure)
+            found.append(report.failed)
+    return found
 
 
 def close(core: JobCore, run: RoutineRun) -> None:
@@ -117,8 +137,7 @@ def close(core: JobCore, run: RoutineRun) -> None:
         emitter.run = None
     for token in run.tokens:
         abandon(core, token)
-    core.out.bodies.extend(item for item in run.suspended if isinstance(item, Suspended))
-    core.out.bodies.extend(r.suspended for r in run.reports if r.suspended is not None)
+    core.out.bodies.extend((run, item) for item in run.suspended if isinstance(item, Suspended))
     run.suspended.clear()
 
 

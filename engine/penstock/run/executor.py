@@ -28,11 +28,11 @@ from penstock.errors import Cancelled, JobEnded, PenstockError
 from penstock.flow import bind
 from penstock.observe import ActivationEnded, ActivationStarted, Instruments
 from penstock.run.core import JobCore
-from penstock.run.coroutines import AsyncWorker, CoroutineThread
+from penstock.run.coroutines import AsyncWorker
 from penstock.run.emitters import Emitter, acting_token, local
 from penstock.run.instructions import Instructions, Wants
 from penstock.run.messages import Close, Message, Refused, Start, Tick
-from penstock.run.pools import Pool
+from penstock.run.pools import Coroutines, Pool
 from penstock.run.posting import full
 from penstock.run.reading import JobReads
 from penstock.run.records import RoutineRun, SlotQueue
@@ -43,7 +43,6 @@ from penstock.run.state import JobState, JobStatus
 _log = logging.getLogger(__name__)
 _BATCH = 256
 _ROUNDS = 8
-_LONGEST = 1e6
 
 Loop = Literal["thread", "pool"]
 
@@ -62,7 +61,7 @@ class JobExecutor:
         instruments: Instruments,
         *,
         loop: Loop = "thread",
-        coroutines: Callable[[], CoroutineThread] | None = None,
+        coroutines: Callable[[], Coroutines] | None = None,
         generations: Iterator[int] | None = None,
         keep_values: bool = False,
         check_types: bool = False,
@@ -84,7 +83,7 @@ class JobExecutor:
         self._over = False
         self._waiters: list[LockType] = []
         self._told_deadline: float | None = None
-        self._wall = time.time() - pool.steward.now()
+        self._wall = pool.steward.wall() - pool.steward.now()
         self.loop_busy = True
         self.loop_since = time.monotonic()
         wants = Wants(instruments.wants, keep_values)
@@ -149,7 +148,7 @@ class JobExecutor:
             if self._is_over(acting_token()):
                 raise Cancelled(f"job {self.id}: the activation is over")
             latch = token.closed_latch() if token is not None else _closed()
-        latch.acquire(True, min(max(0.0, seconds), _LONGEST))
+        self.thread_pool.wait(latch, seconds)
         self.checkpoint()
 
     def _is_over(self, token: Token | None) -> bool:
@@ -245,6 +244,11 @@ class JobExecutor:
         """The declared type of that event's values."""
         plan = self.core.runs[emitter.owner].plan
         return plan.event_types[plan.events.index(emitter.name)]
+
+    def late(self, run: RoutineRun) -> None:
+        """A body has reported after the end: what it did, and its error, are still counted."""
+        with self.lock:
+            self.core.take_late(run)
 
     def refuse(self, error: BaseException) -> None:
         """The pool won't run what it was given: the job can't go on."""
@@ -391,10 +395,8 @@ class JobExecutor:
         if not self._over:
             latch = _closed()
             self._waiters.append(latch)
-            if not self._over:
-                left = _LONGEST if timeout is None else min(max(0.0, timeout), _LONGEST)
-                if not latch.acquire(True, left) and latch in self._waiters:
-                    self._forget(latch)
+            if not self._over and not self.thread_pool.wait(latch, timeout):
+                self._forget(latch)
         return self._over
 
     def _forget(self, latch: LockType) -> None:
@@ -412,15 +414,15 @@ class JobExecutor:
 class _Closing:
     """Work that ends the suspended generators of an ended job, on a worker."""
 
-    def __init__(self, job_id: str, bodies: list[Suspended]) -> None:
+    def __init__(self, job_id: str, bodies: list[tuple[RoutineRun, Suspended]]) -> None:
         self.job_id = job_id
         self.routine = ""
         self.since = time.monotonic()
         self._bodies = bodies
 
     def run(self, _worker: object) -> None:
-        for body in self._bodies:
-            close_body(body)
+        for run, body in self._bodies:
+            close_body(run, body)
 
 
 def _closed() -> LockType:

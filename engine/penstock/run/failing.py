@@ -126,7 +126,7 @@ def _time_out(core: JobCore, run: RoutineRun, number: int) -> None:
         _fail_late(core, run, token.mark, len(kept or ()), token.finishing)
     elif isinstance(standing, Suspended):
         run.suspended.remove(standing)
-        core.out.bodies.append(standing)
+        core.out.bodies.append((run, standing))
         _fail_late(core, run, standing.entry, len(standing.kept or ()), False)
     if not core.status.is_final:
         free(core, run)

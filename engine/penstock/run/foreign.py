@@ -18,6 +18,7 @@ from concurrent.futures import Executor, Future
 from time import monotonic
 from typing import Protocol, runtime_checkable
 
+from penstock.run.pools import wait_behind
 from penstock.run.steward import Steward
 from penstock.run.worker import Drain, Draining, Way, Work, Worker, WorkerInfo
 
@@ -58,6 +59,7 @@ class ForeignPool:
     """
 
     has_spares = False
+    wait = staticmethod(wait_behind)
     spare = 0
     abandoned = 0
 

@@ -22,7 +22,7 @@ def pump(core: JobCore, run: RoutineRun) -> None:
     """Grant what is ready, if anything may be granted now."""
     if core.hold is not None or run.parked_out or core.status is not JobStatus.RUNNING:
         run.open = False
-        if core.hold is not None:
+        if core.hold is not None and not core.status.is_final:
             _has_next(core, run)  # so that a step finds what would go next
         return
     if run.suspended:
@@ -33,7 +33,8 @@ def pump(core: JobCore, run: RoutineRun) -> None:
     elif run.ready:
         run.grant.extend(run.ready)
         run.ready.clear()
-    run.open = run.single and not (run.stops or run.plan.one_by_one or core.hold is not None)
+    shut = run.stops or run.plan.one_by_one or run.skipping or core.hold is not None
+    run.open = run.single and not shut
     issue_for_grant(core, run)
 
 
@@ -128,7 +129,7 @@ def issue(core: JobCore, run: RoutineRun, limit: int) -> Token:
     token.limit = limit if run.plan.timeout is None else 1
     run.tokens.add(token)
     core.tokens += 1
-    is_coroutine = run.plan.is_async and not run.continued
+    is_coroutine = run.plan.is_async and not run.continued and not run.state_missing
     (core.out.coroutines if is_coroutine else core.out.tokens).append(token)
     return token
 

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, fields
 
 from penstock.observe import EngineEvent
+from penstock.run.records import RoutineRun
 from penstock.run.slices import Suspended, Token
 
 
@@ -22,7 +23,7 @@ class Instructions:
     tokens: list[Token] = field(default_factory=list)
     coroutines: list[Token] = field(default_factory=list)
     leaving: list[Token] = field(default_factory=list)
-    bodies: list[Suspended] = field(default_factory=list)
+    bodies: list[tuple[RoutineRun, Suspended]] = field(default_factory=list)
     wakes: list[LockType] = field(default_factory=list)
     events: list[EngineEvent] = field(default_factory=list)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import count
 from time import monotonic
 from typing import Any
@@ -24,7 +24,7 @@ from penstock.run.messages import (
     Start,
     Unstall,
 )
-from penstock.run.pools import Pool
+from penstock.run.pools import Coroutines, Pool
 from penstock.run.records import SlotQueue
 from penstock.run.routing import Plan
 from penstock.run.state import JobStatus
@@ -43,6 +43,7 @@ class GlobalJobManager:
         *,
         loop: Loop = "thread",
         check_types: bool = False,
+        coroutines: Callable[[], Coroutines] = CoroutineThread,
     ) -> None:
         self._pool = pool
         self._instruments = instruments
@@ -56,7 +57,8 @@ class GlobalJobManager:
         self._stops: tuple[StopPoint, ...] = ()
         self._hold_new: int | None = None
         self._closed = False
-        self._coroutine_thread: CoroutineThread | None = None
+        self._make_coroutines = coroutines
+        self._coroutine_thread: Coroutines | None = None
         self._coroutine_lock = threading.Lock()  # guards the one above
         self.keep_values = False
 
@@ -212,11 +214,11 @@ class GlobalJobManager:
             raise UnknownPort(f"job {executor.id} has no slot {port}", job=executor.id, port=port)
         return slot
 
-    def _coroutines(self) -> CoroutineThread:
+    def _coroutines(self) -> Coroutines:
         """The one asyncio thread, made on first use."""
         with self._coroutine_lock:
             if self._coroutine_thread is None:
-                self._coroutine_thread = CoroutineThread()
+                self._coroutine_thread = self._make_coroutines()
             return self._coroutine_thread
 
     def _chosen(self, job_id: str | None) -> Iterable[JobExecutor]:

@@ -20,6 +20,7 @@ from time import monotonic
 
 from penstock.errors import Cancelled
 from penstock.run.interrupt import forget_raise, raise_in_body
+from penstock.run.pools import wait_behind
 from penstock.run.steward import Steward
 from penstock.run.worker import LONG_AGO, Drain, Draining, Way, Work, Worker, WorkerInfo
 
@@ -40,6 +41,7 @@ class WorkerPool:
     """
 
     has_spares = True
+    wait = staticmethod(wait_behind)
 
     def __init__(self, workers: int, steward: Steward | None = None) -> None:
         if workers < 1:

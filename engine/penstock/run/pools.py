@@ -2,8 +2,16 @@
 
 from __future__ import annotations
 
+from _thread import LockType
 from collections.abc import Iterable, Sized
 from typing import Any, Protocol
+
+LONGEST = 1e6  # seconds; a lock can't be told to wait much longer
+
+
+def wait_behind(latch: LockType, seconds: float | None) -> bool:
+    """Stand behind a latch for so long, None: until it opens; whether it has opened."""
+    return latch.acquire(True, LONGEST if seconds is None else min(max(0.0, seconds), LONGEST))
 
 
 class Timed(Protocol):
@@ -27,6 +35,9 @@ class Clock(Protocol):
 
     def now(self) -> float:
         """Seconds that only go forward."""
+
+    def wall(self) -> float:
+        """The same moment as the seconds of a calendar, for people to read."""
 
     def call_at(self, job: Timed, when: float | None) -> None:
         """Replace the one deadline of `job`; None takes it away."""
@@ -53,6 +64,12 @@ class Pool(Protocol):
     def leave(self, worker: Any, work: Any, abandoned: bool) -> bool:
         """Take a worker that is still in `work` out of the count."""
 
+    def wait(self, latch: LockType, seconds: float | None) -> bool:
+        """Stand behind `latch` for at most so long, None: no limit; whether it has opened.
+
+        Called by whoever waits, on its own thread; a pool without threads works meanwhile.
+        """
+
     def make_way(self, seconds: float) -> None:
         """Begin no slice for so long."""
 
@@ -70,3 +87,16 @@ class Pool(Protocol):
 
     def shutdown(self, deadline: float) -> list[str]:
         """End all threads; the names of those still in a body at `deadline`."""
+
+
+class Coroutines(Protocol):
+    """Runs activations of ``async def logic`` (`Token.run_async`)."""
+
+    def submit_many(self, works: Iterable[Any]) -> None:
+        """Begin these; any thread."""
+
+    def cancel(self, work: Any) -> None:
+        """Cancel one that runs; any thread."""
+
+    def stop(self, deadline: float) -> None:
+        """Cancel what is left and end; never raises."""

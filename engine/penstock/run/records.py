@@ -40,6 +40,9 @@ class Shell(Protocol):
     def wait_for_room(self, emitter: Emitter) -> None:
         """Called by a body that has emitted more than may wait: block until there is room."""
 
+    def late(self, run: RoutineRun) -> None:
+        """A body of an ended job has reported."""
+
     def refuse(self, error: BaseException) -> None:
         """The pool won't run a slice it was given."""
 
@@ -123,8 +126,8 @@ class RoutineRun:
         "_state_lock", "activations", "attempts", "clocks", "continued", "dirty", "emitters",
         "failures", "grant", "id", "index", "instance", "job", "job_id", "limit", "log", "logic",
         "next_at", "open", "over", "parked_out", "passed", "plan", "ready", "refused", "reports",
-        "retrying", "revoked", "rule", "seconds", "shared", "single", "skipping", "slots", "state_missing",
-        "stop", "stops", "suspended", "ticks", "timer", "timer_for", "tokens",
+        "retrying", "revoked", "rule", "seconds", "shared", "single", "skipping", "slots",
+        "state_missing", "stop", "stops", "suspended", "ticks", "timer", "timer_for", "tokens",
     )  # fmt: skip
 
     def __init__(
@@ -237,6 +240,16 @@ class RoutineRun:
             for slot, item in zip(self.slots, bound, strict=False)
             if item is not None
         }
+
+    def count_done(self, report: Report) -> None:
+        """Count the messages of activations that have ended well as consumed."""
+        if self.plan.is_uniform:
+            for slot in self.slots:
+                slot.consumed += report.done
+            return
+        for entry in report.entries:
+            for slot, _ in self.bound_to(entry):
+                slot.consumed += 1
 
     def pop_any(self) -> Entry | Special | None:
         """The next thing to run: what has begun or finishes goes first."""

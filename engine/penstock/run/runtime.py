@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import threading
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Executor
 from dataclasses import dataclass
 from time import monotonic
@@ -15,13 +15,14 @@ from typing import Any
 from penstock.errors import FlowError, UnknownPort
 from penstock.flow import Flow, check_json, check_python, instantiate, port_ref
 from penstock.observe import Instruments
+from penstock.run.coroutines import CoroutineThread
 from penstock.run.emitters import local
 from penstock.run.executor import JobExecutor, Loop
 from penstock.run.foreign import ForeignPool
 from penstock.run.manager import GlobalJobManager
 from penstock.run.messages import Emitted
 from penstock.run.pool import WorkerPool
-from penstock.run.pools import Pool
+from penstock.run.pools import Coroutines, Pool
 from penstock.run.posting import post as put
 from penstock.run.routing import Plan, RoutinePlan, compile_flow
 from penstock.run.state import JobState
@@ -67,15 +68,21 @@ class Runtime:
         check_types: bool = False,
     ) -> None:
         _check_loop(loop)
-        self.pool: Pool
-        if thread_pool is not None:
-            self.pool = ForeignPool(thread_pool, workers)
-        else:
-            many = min(32, (os.cpu_count() or 1) + 4) if workers is None else workers
-            self.pool = WorkerPool(many)
+        self._put_together(_pool(workers, thread_pool), loop, instruments, check_types)
+
+    def _put_together(
+        self,
+        pool: Pool,
+        loop: Loop,
+        instruments: Iterable[object],
+        check_types: bool,
+        coroutines: Callable[[], Coroutines] = CoroutineThread,
+    ) -> None:
+        """Over a ready-made pool, which is the runtime's from now on."""
+        self.pool = pool
         self.instruments = Instruments(instruments)
         self.jobs = GlobalJobManager(
-            self.pool, self.instruments, loop=loop, check_types=check_types
+            pool, self.instruments, loop=loop, check_types=check_types, coroutines=coroutines
         )
         self._flows: dict[str, Flow] = {}
 
@@ -212,6 +219,12 @@ class Runtime:
                 raise FlowError(f"no flow is registered as {flow!r}")
             flow = known
         return instantiate(flow)
+
+
+def _pool(workers: int | None, thread_pool: Executor | None) -> Pool:
+    if thread_pool is not None:
+        return ForeignPool(thread_pool, workers)
+    return WorkerPool(min(32, (os.cpu_count() or 1) + 4) if workers is None else workers)
 
 
 def _check_loop(loop: str) -> None:

@@ -16,6 +16,7 @@ from collections.abc import Generator
 from time import monotonic
 from typing import Any, NamedTuple, Protocol
 
+from penstock.errors import Cancelled
 from penstock.flow import Failure, Retry
 from penstock.run.emitters import CarefulEmitter, coroutine_token, local
 from penstock.run.failures import failure_of
@@ -67,12 +68,16 @@ Special = Suspended | Finish
 
 
 class Failed(NamedTuple):
-    """An activation that raised: may it be tried again, how many emissions went with it."""
+    """An activation that raised: may it be tried again, how many emissions went with it.
+
+    `is_cancel`: it only let our own Cancelled pass.
+    """
 
     entry: Entry
     failure: Failure
     retryable: bool = False
     revoked: int = 0
+    is_cancel: bool = False
 
 
 class Report(NamedTuple):
@@ -144,7 +149,9 @@ class Token:
         self.worker = worker
         local.run, local.token = run, self
         try:
-            if run.continued or run.plan.is_slow:
+            if run.plan.is_async and not run.continued:
+                report = self._prepare(run)
+            elif run.continued or run.plan.is_slow:
                 report = self._slow_slice(run)
             else:
                 report = self._slice(run)
@@ -160,10 +167,12 @@ class Token:
     def _hand_in(self, run: RoutineRun, report: Report) -> None:
         run.reports.append(report)
         run.announce()
+        if run.over:
+            run.job.late(run)  # nobody takes the news of a job that has ended
         if run.over or self.over:
             for item in (report.suspended, report.returned):
                 if isinstance(item, Suspended):
-                    close_body(item)
+                    close_body(run, item)
 
     def _slice(self, run: RoutineRun) -> Report:
         """Plain bodies, one after the other."""
@@ -282,6 +291,19 @@ class Token:
         self._log_end(run.log, entry, self.since)
         return self._report(done, start, failed=failed, finished=True)
 
+    def _prepare(self, run: RoutineRun) -> Report:
+        """On a worker, before a routine's first coroutine: make its state."""
+        start = self.since
+        try:
+            run.make_state()
+        except BaseException as error:  # noqa: BLE001 -- border to user code
+            try:
+                entry = self.mark = self.begun = run.grant.popleft()
+            except IndexError:
+                return self._report(0, start)
+            return self._report(0, start, failed=self._failed(run, entry, error))
+        return self._report(0, start)
+
     async def run_async(self, worker: Named) -> None:
         """One activation of an ``async def logic``, on the asyncio thread; never raises."""
         run = self.run_
@@ -346,7 +368,8 @@ class Token:
         policy = run.plan.on_error
         retryable = isinstance(policy, Retry) and isinstance(error, policy.on)
         failure = failure_of(run.id, run.values_of(entry), error)
-        return Failed(entry, failure, retryable, len(kept) if kept else 0)
+        revoked = len(kept) if kept else 0
+        return Failed(entry, failure, retryable, revoked, isinstance(error, Cancelled))
 
     def _log_start(self, log: deque[LogRow], entry: Entry) -> None:
         log.append((self, entry, None, self._thread()))
@@ -361,9 +384,18 @@ class Token:
         return self.worker.name if self.worker is not None else ""
 
 
-def close_body(suspended: Suspended) -> None:
-    """End a generator whose activation is over: its ``finally`` blocks are user code."""
+def close_body(run: RoutineRun, suspended: Suspended) -> None:
+    """End a generator whose activation is over: its ``finally`` blocks are user code.
+
+    They can't emit any more; an attempt is counted as refused.
+    """
+    over = Token(run)
+    over.over = True
+    before = local.run, local.token
+    local.run, local.token = run, over
     try:
         suspended.body.close()
     except BaseException:  # noqa: BLE001 -- border to user code; nobody is left to be told
         _log.warning("a body of an ended job failed while closing", exc_info=True)
+    finally:
+        local.run, local.token = before

@@ -13,7 +13,7 @@ import threading
 from _thread import allocate_lock
 from collections import deque
 from itertools import count
-from time import monotonic
+from time import monotonic, time
 from typing import Protocol
 
 from penstock.run.worker import Drain
@@ -58,6 +58,10 @@ class Steward:
     def now(self) -> float:
         """`time.monotonic`, the clock of all deadlines."""
         return monotonic()
+
+    def wall(self) -> float:
+        """`time.time`."""
+        return time()
 
     def serve(self, urgent: deque[Drain]) -> None:
         """Take drains from this deque whenever `wake` asks; called while its pool is made."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from heapq import heappop, heappush
 from itertools import count
+from math import inf, nextafter
 
 
 class Timer:
@@ -73,7 +74,11 @@ class Timers:
     def next(self) -> float | None:
         """The wall-clock time of the next one; None while the clock stands or there is none."""
         first = self._first()
-        return None if first is None or self._stopped_at is not None else first.when + self._lost
+        if first is None or self._stopped_at is not None:
+            return None
+        when = first.when + self._lost
+        # The sum may be rounded down: at `when` the clock would show a little less than is due.
+        return when if self.clock(when) >= first.when else nextafter(when, inf)
 
     def clear(self) -> None:
         """Call all of them off."""

@@ -12,6 +12,7 @@ from helpers.flows import chain, flow_of, pass_on, routine, sink, source, split
 from helpers.recording import starts_and_ends
 from penstock import Slot
 from penstock.run.messages import Cancel, Pause, Resume, Step
+from penstock.run.slices import close_body
 
 
 def test_a_generator_may_stop_at_a_yield_and_goes_on_where_it_stood() -> None:
@@ -149,7 +150,7 @@ def test_an_abandoned_generator_is_closed_on_a_worker() -> None:
 
     assert len(out.bodies) == 1
     assert closed == []
-    out.bodies[0].body.close()
+    close_body(*out.bodies[0])
     assert closed == ["closed"]
 
 
