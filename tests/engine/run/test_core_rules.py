@@ -1,0 +1,638 @@
+"""Which waiting messages make an activation, rule by rule, in a job fed by hand."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import pytest
+
+from helpers.driven import Driven
+from helpers.flows import burst, chain, flow_of, pair, routine, sink
+from penstock import Activation, AllSlots, AnySlot, Batch, Every, Flow, Latest, Routine, Slot
+from penstock.observe import ActivationFailed, MessageDropped
+from penstock.run.messages import Cancel, Close, Pause, Posted, Resume, SetStops, Start, Step
+
+SLOT = {"value": Slot(object)}
+LONG = 1000.0
+"""Seconds: many batches of a job by hand, each of which takes one."""
+
+
+def kept_open(made: Routine | Flow, workers: int = 4) -> Driven:
+    """A started job that waits for posts, of a flow or of one routine ``a``."""
+    job = Driven(made if isinstance(made, Flow) else flow_of({"a": made}), workers)
+    job.feed(Start(keep_open=True))
+    return job
+
+
+def closed(job: Driven) -> Driven:
+    """The job, worked off to its end."""
+    job.feed(Close())
+    job.work()
+    assert job.status == "COMPLETED"
+    return job
+
+
+def any_of(seen: list[Any], **attributes: Any) -> Routine:
+    """Takes from either of two slots, and notes which."""
+
+    def logic(self: Any, one: Any = None, two: Any = None) -> None:
+        seen.append((one, two))
+
+    slots = {"one": Slot(object, capacity=5), "two": Slot(object, capacity=5)}
+    return routine(logic, slots=slots, events=(), activation=AnySlot(), **attributes)
+
+
+# ---- any slot
+
+
+def test_any_slot_passes_one_value_at_a_time_in_the_order_of_arrival() -> None:
+    seen: list[Any] = []
+    job = kept_open(any_of(seen))
+
+    job.post("a.two", "x")
+    job.post("a.one", "y")
+    job.post("a.two", "z")
+    closed(job)
+
+    assert seen == [(None, "x"), ("y", None), (None, "z")]
+    assert [job.slot_count(f"a.{name}").consumed for name in ("one", "two")] == [1, 2]
+
+
+def test_any_slot_counts_what_waits_per_slot() -> None:
+    seen: list[Any] = []
+    job = kept_open(any_of(seen))
+    job.feed(Pause(1))
+
+    job.post("a.one", 1, 2)
+    job.post("a.two", 3)
+
+    assert [job.slot_count(f"a.{name}").depth for name in ("one", "two")] == [2, 1]
+    assert job.core.ready()[0].number == 1
+    job.feed(Resume(9))
+    closed(job)
+    assert seen == [(1, None), (2, None), (None, 3)]
+
+
+def test_with_one_slot_any_slot_is_what_all_slots_is() -> None:
+    seen: list[Any] = []
+    job = Driven(chain(burst([1, 2]), sink(seen, activation=AnySlot())))
+
+    job.start()
+    job.work()
+
+    assert seen == [1, 2]
+
+
+# ---- batches
+
+
+def batches(into: list[Any], size: int, max_wait: float | None = None, **attributes: Any) -> Any:
+    return sink(into, activation=Batch(size, max_wait), **attributes)
+
+
+def test_a_batch_is_a_list_of_so_many_in_order() -> None:
+    seen: list[Any] = []
+    job = kept_open(batches(seen, 3))
+
+    job.post("a.value", 1, 2)
+    job.work()
+    assert seen == []
+    assert (job.slot_count("a.value").depth, job.count("a").status) == (2, "matching")
+    job.post("a.value", 3, 4)
+    job.work()
+
+    assert seen == [[1, 2, 3]]
+    assert closed(job).slot_count("a.value").consumed == 4
+    assert seen == [[1, 2, 3], [4]]
+
+
+def test_the_last_batch_goes_right_before_finish() -> None:
+    seen: list[Any] = []
+
+    def logic(self: Any, value: list[int]) -> None:
+        seen.append(value)
+
+    made = routine(
+        logic, slots=SLOT, activation=Batch(2), finish=lambda self: seen.append("finish")
+    )
+    job = Driven(chain(burst([1, 2, 3]), made))
+
+    job.start()
+    job.work()
+
+    assert seen == [[1, 2], [3], "finish"]
+    assert job.slot_count("b.value").consumed == 3
+
+
+def test_without_anything_left_no_last_batch_is_made() -> None:
+    seen: list[Any] = []
+    job = Driven(chain(burst([1, 2]), batches(seen, 2)))
+
+    job.start()
+    job.work()
+
+    assert seen == [[1, 2]]
+    assert job.status == "COMPLETED"
+
+
+def test_what_a_finish_sends_to_a_batch_downstream_goes_with_its_last_batch() -> None:
+    seen: list[Any] = []
+
+    def logic(self: Any, value: int) -> None:
+        self.out.emit(value)
+
+    first = routine(logic, slots=SLOT, finish=lambda self: self.out.emit("end"))
+    job = Driven(chain(burst([1]), first, batches(seen, 5)))
+
+    job.start()
+    job.work()
+
+    assert seen == [[1, "end"]]
+
+
+def test_a_batch_goes_when_its_oldest_message_has_waited_long_enough() -> None:
+    seen: list[Any] = []
+    job = kept_open(batches(seen, 3, max_wait=LONG))
+    job.post("a.value", 1)
+    job.pass_time(LONG - 10)
+    job.post("a.value", 2)
+    job.work()
+    assert seen == []
+
+    job.pass_time(11)
+    job.work()
+
+    assert seen == [[1, 2]]
+    assert job.status == "IDLE"
+
+
+def test_a_job_with_a_batch_that_waits_is_not_at_its_end() -> None:
+    seen: list[Any] = []
+    job = Driven(chain(burst([1, 2, 3, 4]), batches(seen, 3, max_wait=LONG)))
+    job.start()
+    job.work()
+    assert (seen, job.status) == ([[1, 2, 3]], "RUNNING")
+
+    job.pass_time(LONG)
+    job.work()
+
+    assert (seen, job.status) == ([[1, 2, 3], [4]], "COMPLETED")
+
+
+def test_a_batch_that_fills_in_time_takes_its_clock_along() -> None:
+    seen: list[Any] = []
+    job = kept_open(batches(seen, 2, max_wait=LONG))
+    job.post("a.value", 1)
+    job.pass_time(LONG - 10)
+    job.post("a.value", 2)
+    job.post("a.value", 3)
+    job.work()
+
+    job.pass_time(100)
+    job.work()
+    assert seen == [[1, 2]], "3 has its own time"
+    job.pass_time(LONG)
+    job.work()
+
+    assert seen == [[1, 2], [3]]
+
+
+def test_a_batch_does_not_grow_old_while_the_job_is_held() -> None:
+    seen: list[Any] = []
+    job = kept_open(batches(seen, 3, max_wait=100.0))
+    job.post("a.value", 1)
+    job.feed(Pause(1))
+    job.pass_time(LONG)
+    assert job.core.deadline() is None
+    job.feed(Resume(9))
+    job.work()
+    assert seen == []
+
+    job.pass_time(100)
+    job.work()
+
+    assert seen == [[1]]
+
+
+# ---- the latest
+
+
+def latest(into: list[Any], **attributes: Any) -> Routine:
+    return sink(into, activation=Latest(), **attributes)
+
+
+def test_the_latest_passes_over_what_is_older_and_counts_it() -> None:
+    seen: list[Any] = []
+    job = kept_open(latest(seen))
+    job.post("a.value", 1, 2, 3)
+    job.work()
+    assert seen == [1, 3], "the first was granted before the others came"
+
+    count = closed(job).slot_count("a.value")
+
+    assert (count.consumed, count.superseded, count.posted) == (2, 1, 3)
+    told = job.of(MessageDropped)
+    assert [(event.slot, event.number, event.reason) for event in told] == [
+        ("a.value", 2, "superseded")
+    ]
+
+
+def test_what_comes_while_the_latest_runs_is_passed_over_but_for_the_newest() -> None:
+    seen: list[Any] = []
+
+    def logic(self: Any, value: int) -> None:
+        seen.append(value)
+        if value == 1:
+            job.post("a.value", 2, 3, 4)
+
+    job = kept_open(routine(logic, slots=SLOT, activation=Latest(), max_parallel=1))
+    job.post("a.value", 1)
+    closed(job)
+
+    assert seen == [1, 4]
+    assert job.slot_count("a.value").superseded == 2
+
+
+def test_what_is_passed_over_makes_room_for_what_is_parked() -> None:
+    seen: list[Any] = []
+    job = Driven(chain(burst(range(20)), latest(seen, capacity=3)))
+
+    job.start()
+    job.work()
+
+    count = job.slot_count("b.value")
+    assert job.status == "COMPLETED"
+    assert seen[-1] == 19
+    assert seen == sorted(seen)
+    assert (count.high_water, count.superseded) == (3, 20 - len(seen))
+
+
+def test_a_step_lets_the_newest_go() -> None:
+    seen: list[Any] = []
+    job = kept_open(latest(seen))
+    job.feed(Pause(1))
+    job.post("a.value", 1, 2, 3)
+    assert [m.number for m in job.held.messages] == [3]
+
+    job.feed(Step())
+    job.work()
+
+    assert seen == [3]
+    assert job.slot_count("a.value").superseded == 2
+
+
+# ---- at most so often
+
+
+def test_with_every_an_interval_lies_between_two_starts() -> None:
+    seen: list[Any] = []
+    job = kept_open(sink(seen, activation=Every(LONG)))
+    job.post("a.value", 1, 2, 3)
+    job.work()
+    assert (seen, job.count("a").status) == ([1], "timed")
+    assert job.status == "RUNNING"
+
+    job.pass_time(LONG / 2)
+    job.work()
+    assert seen == [1]
+    job.pass_time(LONG)
+    job.work()
+    assert seen == [1, 2]
+    job.pass_time(LONG * 5)
+    job.work()
+
+    assert seen == [1, 2, 3]
+    assert closed(job).slot_count("a.value").consumed == 3
+
+
+def test_with_every_the_oldest_of_each_slot_go_together() -> None:
+    job = Driven(
+        flow_of(
+            {"l": burst([1, 2]), "r": burst("ab"), "p": pair(activation=Every(LONG))},
+            "l.out -> p.left",
+            "r.out -> p.right",
+        )
+    )
+    job.start()
+    job.work()
+    assert job.outputs["p.out"] == [(1, "a")]
+
+    job.pass_time(LONG)
+    job.work()
+
+    assert job.outputs["p.out"] == [(1, "a"), (2, "b")]
+    assert job.status == "COMPLETED"
+
+
+def ticking(ticks: list[int], times: int | None = None) -> Routine:
+    """A source that notes and emits which tick it is."""
+
+    def logic(self: Any) -> None:
+        ticks.append(len(ticks) + 1)
+        self.out.emit(ticks[-1])
+
+    return routine(logic, activation=Every(LONG, times))
+
+
+def test_a_source_with_every_runs_at_once_and_then_at_each_interval() -> None:
+    ticks: list[int] = []
+    job = Driven(chain(ticking(ticks, times=3)))
+
+    job.start()
+    job.work()
+    assert len(ticks) == 1
+    for many in (2, 3):
+        assert job.core.deadline() is not None
+        job.pass_time(LONG)
+        job.work()
+        assert len(ticks) == many
+
+    assert job.core.deadline() is None
+    assert job.status == "COMPLETED"
+    assert job.outputs == {"a.out": [1, 2, 3]}
+
+
+def test_a_source_with_every_goes_on_until_the_job_is_cancelled() -> None:
+    ticks: list[int] = []
+    job = Driven(chain(ticking(ticks)))
+    job.start()
+    for _ in range(20):
+        job.work()
+        job.pass_time(LONG)
+    assert len(ticks) == 20
+
+    job.feed(Cancel())
+
+    assert (job.status, job.core.deadline()) == ("CANCELLED", None)
+
+
+def test_ticks_that_are_missed_are_not_made_up_for() -> None:
+    ticks: list[int] = []
+    job = Driven(chain(ticking(ticks, times=2)))
+    job.start()
+    job.work()
+
+    job.pass_time(LONG * 7.5)
+    job.work()
+
+    assert len(ticks) == 2
+    assert job.status == "COMPLETED"
+
+
+def test_a_tick_that_comes_while_the_body_still_runs_is_made_once() -> None:
+    ran: list[int] = []
+
+    def logic(self: Any) -> None:
+        ran.append(len(ran))
+        if len(ran) == 1:
+            job.pass_time(LONG * 3)
+            assert [token.routine for token in job.tokens] == []
+
+    job = Driven(chain(routine(logic, activation=Every(LONG), max_parallel=1)))
+    job.start()
+    job.work()
+
+    assert len(ran) == 2
+
+
+def test_time_does_not_tick_while_the_job_is_held() -> None:
+    ticks: list[int] = []
+    job = Driven(chain(ticking(ticks)))
+    job.start()
+    job.work()
+    job.feed(Pause(1))
+    assert job.core.deadline() is None
+    job.pass_time(LONG * 3)
+    job.feed(Resume(9))
+    job.work()
+    assert len(ticks) == 1
+
+    job.pass_time(LONG)
+    job.work()
+
+    assert len(ticks) == 2
+
+
+# ---- a rule of one's own
+
+
+class Rule(Activation):
+    """What a function says."""
+
+    def __init__(self, take: Callable[[Mapping[str, Sequence[Any]]], Any]) -> None:
+        self._act = take
+
+    def take(self, queues: Mapping[str, Sequence[Any]]) -> Any:
+        return self._act(queues)
+
+
+def ruled(
+    seen: list[Any], take: Callable[[Mapping[str, Sequence[Any]]], Any], **attributes: Any
+) -> Routine:
+    """Two slots and a rule; notes what `logic` is given."""
+
+    def logic(self: Any, left: Any = "-", right: Any = "-") -> None:
+        seen.append((left, right))
+
+    slots = {"left": Slot(object), "right": Slot(object)}
+    return routine(logic, slots=slots, activation=Rule(take), events=(), **attributes)
+
+
+def test_a_rule_of_ones_own_says_how_many_of_which_slot_are_taken() -> None:
+    seen: list[Any] = []
+
+    def take(queues: Mapping[str, Sequence[Any]]) -> Any:
+        left, right = queues["left"], queues["right"]
+        if len(left) >= 3 and right:
+            assert list(left[:2]) == [left[0], left[1]]
+            return {"left": (0, 2), "right": 0}
+        return None
+
+    job = kept_open(ruled(seen, take))
+    job.post("a.left", 1, 2, 3)
+    job.post("a.right", "x")
+    closed(job)
+
+    assert seen == [([1, 3], "x")]
+    left = job.slot_count("a.left")
+    assert (left.consumed, left.discarded) == (2, 1)
+
+
+def test_a_slot_that_is_left_out_is_not_passed() -> None:
+    seen: list[Any] = []
+    job = kept_open(ruled(seen, lambda queues: {"right": 0} if queues["right"] else None))
+
+    job.post("a.left", 1)
+    job.post("a.right", 2)
+    closed(job)
+
+    assert seen == [("-", 2)]
+    assert job.slot_count("a.left").discarded == 1
+
+
+def test_a_rule_is_asked_when_an_activation_may_start() -> None:
+    """So that it chooses among everything that waits by then."""
+    seen: list[Any] = []
+
+    def take(queues: Mapping[str, Sequence[Any]]) -> Any:
+        waiting = list(queues["left"])
+        return {"left": waiting.index(max(waiting))} if waiting else None
+
+    job = kept_open(ruled(seen, take, max_parallel=1))
+    job.post("a.left", 1)
+    job.post("a.left", 2, 7, 3)
+    closed(job)
+
+    assert [left for left, _ in seen] == [1, 7, 3, 2]
+
+
+def test_a_rule_is_asked_at_a_step_too() -> None:
+    seen: list[Any] = []
+    job = kept_open(ruled(seen, lambda queues: {"left": 0} if queues["left"] else None))
+    job.feed(Pause(1))
+    job.post("a.left", 1, 2)
+    assert [m.number for m in job.held.messages] == [1]
+
+    job.feed(Step())
+    job.work()
+
+    assert [left for left, _ in seen] == [1]
+    assert job.status == "PAUSED"
+
+
+@pytest.mark.parametrize(
+    ("answer", "text"),
+    [
+        (3, "take: expected slot -> positions or None, got 3"),
+        ({"up": 0}, "take: there is no slot 'up'; it has left, right"),
+        ({"left": 1}, "take: 'left' has positions 0 to 0, got [1]"),
+        ({"left": (0, 0)}, "take: 'left' has positions 0 to 0, got [0, 0]"),
+        ({"left": ()}, "take: an activation needs at least one message; return None for none"),
+        ({}, "take: an activation needs at least one message"),
+    ],
+)
+def test_a_rule_whose_answer_makes_no_sense_fails_the_job(answer: Any, text: str) -> None:
+    seen: list[Any] = []
+    job = kept_open(ruled(seen, lambda queues: answer))
+
+    job.post("a.left", 1)
+    job.work()
+
+    error = job.core.error
+    assert job.status == "FAILED"
+    assert error is not None
+    assert (error.routine, error.type) == ("a", "FlowError")
+    assert error.text.startswith(text)
+    assert job.slot_count("a.left").queued == 1
+    assert seen == []
+    assert [event.action for event in job.of(ActivationFailed)] == ["stop"]
+
+
+def test_a_rule_that_raises_fails_the_job_and_says_where() -> None:
+    def take(queues: Mapping[str, Sequence[Any]]) -> Any:
+        raise OSError("no rule")
+
+    job = kept_open(ruled([], take))
+    job.post("a.left", 1)
+    job.work()
+
+    assert job.status == "FAILED"
+    assert str(job.core.error) == "a: OSError: no rule"
+
+
+def test_a_rule_that_raises_while_the_job_is_held_ends_it() -> None:
+    def take(queues: Mapping[str, Sequence[Any]]) -> Any:
+        raise OSError("no rule")
+
+    job = kept_open(ruled([], take))
+    job.feed(Pause(1))
+    job.post("a.left", 1)
+    job.work()
+
+    assert (job.status, job.core.hold) == ("FAILED", None)
+
+
+def test_a_breakpoint_stands_before_what_a_rule_chooses() -> None:
+    seen: list[Any] = []
+    job = kept_open(ruled(seen, lambda queues: {"left": 0} if queues["left"] else None))
+    job.feed(SetStops({"a": (7,)}))
+    job.post("a.left", 1)
+    job.work()
+    assert (job.held.breakpoints, job.held.messages[0].slot, seen) == ((7,), "left", [])
+
+    job.feed(Resume(job.held.generation))
+    job.work()
+
+    assert [left for left, _ in seen] == [1]
+
+
+# ---- match
+
+
+def test_a_key_that_raises_in_the_middle_of_a_batch_keeps_the_others() -> None:
+    def key(value: int) -> int:
+        if value == 2:
+            raise ValueError("no key")
+        return value
+
+    flow = flow_of(
+        {"s": burst([0, 1, 2, 3, 4]), "p": pair(activation=AllSlots(match=key))}, "s.out -> p.left"
+    )
+    job = Driven(flow)
+    job.start()
+    job.work()
+
+    count = job.slot_count("p.left")
+    assert job.status == "FAILED"
+    assert (count.posted, count.dead, count.queued, count.depth) == (5, 1, 4, 2)
+    assert str(job.core.error) == "p: ValueError: no key"
+
+
+def test_the_events_of_one_body_behind_a_key_that_raises_change_nothing_any_more() -> None:
+    def key(value: object) -> object:
+        raise ValueError(value)
+
+    def logic(self: Any) -> None:
+        self.x.emit(1)
+        self.y.emit(2)
+
+    job = Driven(
+        flow_of(
+            {
+                "s": routine(logic, events=("x", "y")),
+                "p": pair(activation=AllSlots(match=key)),
+                "q": pair(activation=AllSlots(match=key)),
+            },
+            "s.x -> p.left",
+            "s.y -> q.left",
+        )
+    )
+    job.start()
+    job.work()
+
+    assert str(job.core.error) == "p: ValueError: 1"
+    assert job.slot_count("q.left").posted == 0
+
+
+def test_a_parameter_whose_key_raises_ends_the_job_before_its_sources_begin() -> None:
+    def key(value: object) -> object:
+        raise ValueError(value)
+
+    job = Driven(
+        flow_of({"s": burst([1]), "p": pair(activation=AllSlots(match=key))}, "s.out -> p.right")
+    )
+    out = job.start(p__left=0, p__right=0)
+
+    assert (job.status, out.tokens) == ("FAILED", [])
+    assert job.slot_count("p.right").posted == 0
+
+
+def test_posted_messages_of_a_join_wait_at_their_slots() -> None:
+    job = kept_open(flow_of({"p": pair(capacity=2)}))
+    job.feed(Posted(job.slot("p.left"), 1, False))
+    job.post("p.left", 2)
+    job.post("p.right", "x")
+
+    assert closed(job).outputs["p.out"] == [(1, "x")]
+    assert job.slot_count("p.left").discarded == 1
