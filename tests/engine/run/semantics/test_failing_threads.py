@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextvars
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import pairwise
 from time import monotonic
 from typing import Any, Literal
@@ -39,15 +39,18 @@ from helpers.kinds import (
 from helpers.recording import RecordingInstrument
 from helpers.waiting import DEADLINE, Call, run_another_job, until
 from penstock import (
+    Activation,
     AllSlots,
     Batch,
     Cancelled,
     Continue,
     EmitOutsideActivation,
+    Every,
     Failure,
     Instrument,
     JobState,
     JobStatus,
+    Latest,
     Retry,
     Routine,
     Runtime,
@@ -101,6 +104,13 @@ def succeeds_at(
         self.out.emit(value)
 
     return routine(logic, slots={"value": Slot(object)}, state=Tries, **attributes)
+
+
+class Oldest(Activation):
+    """A rule of one's own: one message after the other."""
+
+    def take(self, queues: Mapping[str, Sequence[Any]]) -> Mapping[str, int] | None:
+        return {"value": 0} if queues["value"] else None
 
 
 def error_of(job: JobState) -> Failure:
@@ -567,6 +577,50 @@ def test_14_a_retry_waits_on_no_worker_and_keeps_its_place(loop: Loop) -> None:
         finished(job, JobStatus.CANCELLED)
         run_another_job(runtime)
         assert tried == [0]
+
+
+@pytest.mark.parametrize("rule", [Latest(), Every(0.001), Oldest()])
+def test_14_a_waiting_retry_keeps_its_place_under_a_rule_that_asks_again(
+    runtime: Runtime, rule: Activation
+) -> None:
+    tried: list[int] = []
+
+    def logic(self: Any, value: int) -> None:
+        tried.append(value)
+        raise ValueError(value)
+
+    made = routine(logic, slots={"value": Slot(int)}, on_error=Retry(delay=LONG), activation=rule)
+    job = runtime.exec(flow_of({"r": made}), {"value": 0}, keep_open=True)
+    until(lambda: job.routines["r"].failures == 1)
+    post(runtime, job, "value", 1, 2, 3)
+    run_another_job(runtime)
+
+    assert tried == [0]
+    runtime.jobs.cancel(job.id)
+    finished(job, JobStatus.CANCELLED)
+    assert tried == [0]
+
+
+def test_14_latest_tries_again_what_failed_and_not_what_is_newer(runtime: Runtime) -> None:
+    gate = Gate()
+    tried: list[int] = []
+
+    def logic(self: Any, value: int) -> None:
+        tried.append(value)
+        if len(tried) == 1:
+            gate.wait_here()
+            raise ValueError(value)
+
+    made = routine(logic, slots={"value": Slot(int)}, on_error=Retry(), activation=Latest())
+    job = runtime.exec(flow_of({"r": made}), {"value": 0}, keep_open=True)
+    gate.wait_came()
+    post(runtime, job, "value", 1, 2)
+    gate.open()
+    closed(runtime, job)
+
+    assert tried == [0, 0, 2]
+    slot = job.routines["r"].slots["value"]
+    assert (slot.consumed, slot.superseded) == (2, 1)
 
 
 def test_14_a_waiting_retry_counts_for_max_parallel(runtime: Runtime) -> None:

@@ -297,6 +297,8 @@ def test_2_a_match_that_raises_fails_the_job_and_says_where(
     assert job.error is not None
     assert (job.error.routine, job.error.type) == ("r", error)
     assert seen == []
+    slot = job.routines["r"].slots["left"]
+    assert (slot.dead + slot.queued, slot.in_flight) == (1, 0)
     run_another_job(runtime)
 
 
@@ -316,6 +318,9 @@ def test_2_a_match_that_raises_among_others_loses_none_of_the_counts(runtime: Ru
 
     assert job.error is not None
     assert str(job.error).startswith("r: ValueError")
+    slots = job.routines["r"].slots.values()
+    assert all(slot.posted == slot.queued + slot.in_flight + slot.dead for slot in slots)
+    assert sum(slot.dead for slot in slots) <= 1
 
 
 # ---- 3: any slot
@@ -546,9 +551,12 @@ def test_3_a_batch_is_flushed_after_max_wait(runtime: Runtime) -> None:
 
 def test_3_a_full_batch_does_not_wait_and_leaves_no_timer_behind(runtime: Runtime) -> None:
     seen: list[Any] = []
-    batch = Batch(2, max_wait=LONG)
+    job = opened(runtime, sink(seen, activation=Batch(2, max_wait=LONG)))
 
-    finished(runtime.exec(chain(burst(range(6)), sink(seen, activation=batch))))
+    for n in range(6):
+        post(runtime, job, "value", n)
+        posted(job, "r.value", n + 1)
+    closed(runtime, job)
 
     assert seen == [[0, 1], [2, 3], [4, 5]]
 
