@@ -58,6 +58,7 @@ class Driven:
         self, flow: Flow, workers: int = 4, values: bool = False, checks_types: bool = False
     ) -> None:
         self.checks_types = checks_types
+        self.has_spares = True
         self.overran: list[str] = []
         self.inbox: deque[RoutineRun] = deque()
         self.tokens: list[Token] = []

@@ -19,6 +19,10 @@ if TYPE_CHECKING:
     from penstock.run.core import JobCore
 
 
+NOBODY = -1
+"""Owner of a message that waits at a slot's door and holds no producer up."""
+
+
 def route(
     core: JobCore, emitter: Emitter, values: list[Any], reserved: Sequence[SlotQueue] = ()
 ) -> None:
@@ -40,7 +44,7 @@ def route(
             messages = [(m[0], b[i]) for m, b in zip(messages, branches, strict=True) if b]
         if slot in reserved:
             slot.reserved -= len(messages)
-        arrive(core, slot, messages, emitter)
+        arrive(core, slot, messages, emitter, emitter.owner)
         if core.status.is_final:
             return
     emitter.measure()
@@ -56,11 +60,16 @@ def _keep_output(emitter: Emitter, values: list[Any]) -> None:
 
 
 def arrive(
-    core: JobCore, slot: SlotQueue, messages: list[Message], emitter: Emitter | None
+    core: JobCore,
+    slot: SlotQueue,
+    messages: list[Message],
+    emitter: Emitter | None,
+    owner: int | None = None,
 ) -> None:
     """Messages reach a slot: into the grant at once if its routine is open, else queued.
 
-    What doesn't fit waits at its connection, or what the slot's overflow says.
+    What doesn't fit waits at the connection of its `owner`, the index of its producer or `NOBODY`;
+    or what the slot's overflow says. Without an owner there is room.
     """
     run = slot.run
     room = slot.free()
@@ -79,12 +88,14 @@ def arrive(
         return
     if len(messages) > room and slot.overflow in ("drop_oldest", "drop_newest"):
         messages = _overflow(core, slot, messages)
-    elif len(messages) > room and emitter is not None:
+    elif len(messages) > room and owner is not None:
         fits = max(0, room)
-        _park(core, slot, messages[fits:], emitter)
+        _park(core, slot, messages[fits:], owner)
         messages = messages[:fits]
     if messages and _enqueue(core, slot, messages):
         pump(core, run)
+    if slot.parked and not core.status.is_final:
+        _unpark(core, slot)  # a worker may have taken one before it could know that it is awaited
 
 
 def skip_messages(core: JobCore, slot: SlotQueue, messages: Sequence[Message]) -> None:
@@ -128,13 +139,16 @@ def _take_oldest(run: RoutineRun, slot: SlotQueue, many: int) -> list[Message]:
     return oldest
 
 
-def _park(core: JobCore, slot: SlotQueue, messages: Sequence[Message], emitter: Emitter) -> None:
+def _park(core: JobCore, slot: SlotQueue, messages: Sequence[Message], owner: int) -> None:
     """Messages wait at their connection; their producer isn't activated until they fit."""
-    producer = core.runs[emitter.owner]
+    slot.run.is_awaited = True
     if slot.parked is None:
         slot.parked = deque()
-    slot.parked.extend((message, emitter.owner) for message in messages)
+    slot.parked.extend((message, owner) for message in messages)
     core.parked += len(messages)
+    if owner == NOBODY:
+        return
+    producer = core.runs[owner]
     producer.parked_out += len(messages)
     producer.stop = True
     producer.open = False
@@ -203,6 +217,8 @@ def _time_is_up(core: JobCore, run: RoutineRun) -> None:
 
 def make_room(core: JobCore, slot: SlotQueue) -> None:
     """After messages were taken: first what waits at the connections, then waiting posts."""
+    if not (slot.parked or slot.posters):
+        return
     if slot.parked:
         _unpark(core, slot)
     while slot.posters and slot.free() > 0 and not core.status.is_final:
@@ -210,6 +226,7 @@ def make_room(core: JobCore, slot: SlotQueue) -> None:
         poster.taken = True
         core.out.wakes.append(poster.latch)
         arrive(core, slot, core.numbered([poster.value]), None)
+    slot.run.is_awaited = any(other.parked or other.posters for other in slot.run.slots)
 
 
 def _unpark(core: JobCore, slot: SlotQueue) -> None:
@@ -221,7 +238,8 @@ def _unpark(core: JobCore, slot: SlotQueue) -> None:
         message, owner = parked.popleft()
         fits.append(message)
         owners.add(owner)
-        core.runs[owner].parked_out -= 1
+        if owner != NOBODY:
+            core.runs[owner].parked_out -= 1
     core.parked -= len(fits)
     if not parked:
         slot.parked = None
@@ -274,5 +292,6 @@ def drop_parked(core: JobCore, slot: SlotQueue) -> None:
     drop(core, slot, [message for message, _ in parked], "stall")
     core.parked -= len(parked)
     for _, owner in parked:
-        core.runs[owner].parked_out -= 1
+        if owner != NOBODY:
+            core.runs[owner].parked_out -= 1
     _release_all(core, slot, {owner for _, owner in parked})

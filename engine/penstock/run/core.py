@@ -17,7 +17,7 @@ from typing import Any
 
 from penstock.flow import Failure
 from penstock.observe import JobProgress
-from penstock.run.arriving import arrive, drop, drop_parked, make_room, route, wake_emitters
+from penstock.run.arriving import NOBODY, arrive, drop, drop_parked, make_room, route, wake_emitters
 from penstock.run.counting import count_routine
 from penstock.run.ending import close, dismiss_posters, end, look_for_the_end, take_late
 from penstock.run.failing import ended, fail, job_timed_out, watch
@@ -192,7 +192,8 @@ class JobCore:
 
     def _posted(self, message: Posted) -> None:
         message.slot.reserved -= message.reserved
-        arrive(self, message.slot, self.numbered([message.value]), None)
+        messages = self.numbered([message.value])
+        arrive(self, message.slot, messages, None, NOBODY if message.parks else None)
 
     def _emitted(self, message: Emitted) -> None:
         route(self, message.emitter, [message.value], message.emitter.refusing)
@@ -298,6 +299,9 @@ class JobCore:
             self._take_in_order(run, run.shared)
         if self.status.is_final:
             return
+        if run.is_awaited and not reports:
+            for slot in run.slots:
+                make_room(self, slot)
         if reports:
             self._reported(run, reports)
         elif run.stop and self.hold is None and not run.parked_out:

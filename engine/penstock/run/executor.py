@@ -113,6 +113,11 @@ class JobExecutor:
     # ---- what bodies ask of their job
 
     @property
+    def has_spares(self) -> bool:
+        """Whether another worker takes the place of one that stands waiting."""
+        return self.thread_pool.has_spares
+
+    @property
     def cancelled(self) -> bool:
         """Whether the job, or the activation that asks, is over."""
         return self._is_over(acting_token())
@@ -127,7 +132,7 @@ class JobExecutor:
 
     def _stands_while_held(self, token: Token) -> bool:
         """Wait behind the hold, if there is one; False when there is nothing to wait for."""
-        if not self.thread_pool.has_spares:
+        if not self.has_spares:
             return False
         with self.lock:
             core = self.core
@@ -160,7 +165,7 @@ class JobExecutor:
         Not in a coroutine, nor on a foreign pool without spare workers: there it parks on.
         """
         token = local.token
-        if token is None or not self.thread_pool.has_spares:
+        if token is None or not self.has_spares:
             return
         while True:
             with self.lock:
@@ -395,8 +400,11 @@ class JobExecutor:
         if not self._over:
             latch = _closed()
             self._waiters.append(latch)
-            if not self._over and not self.thread_pool.wait(latch, timeout):
+            if not self._is_closed() and not self.thread_pool.wait(latch, timeout):
                 self._forget(latch)
+        return self._over
+
+    def _is_closed(self) -> bool:
         return self._over
 
     def _forget(self, latch: LockType) -> None:

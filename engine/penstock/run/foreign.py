@@ -51,7 +51,7 @@ class _Turn:
 class ForeignPool:
     """Like `WorkerPool`, over `thread_pool`, which stays its owner's and is never shut down here.
 
-    There are no spares: `leave` and `interrupt` do nothing. `workers` defaults to the executor's
+    There are no spares: `leave` only remembers and `interrupt` does nothing. `workers` defaults to the executor's
     own number of threads. When the executor takes no more calls, running turns do what is ready
     as long as they last; what nobody is left to do is refused (`Refusable`), and logged.
 
@@ -61,7 +61,6 @@ class ForeignPool:
     has_spares = False
     wait = staticmethod(wait_behind)
     spare = 0
-    abandoned = 0
 
     def __init__(
         self, thread_pool: Executor, workers: int | None = None, steward: Steward | None = None
@@ -189,7 +188,8 @@ class ForeignPool:
             except BaseException:
                 worker.now = None
                 _log.exception("job %s: the engine failed", work.job_id)
-            worker.work = None
+            with self._lock:
+                worker.work = worker.abandoned_at = None
             if (worker.now or monotonic()) > end:
                 return  # others may want the thread; what is ready gets another turn
 
@@ -218,7 +218,10 @@ class ForeignPool:
         self._way.make(seconds)
 
     def leave(self, worker: Worker, work: Work, abandoned: bool = False) -> bool:
-        """Nothing: the threads aren't ours to replace."""
+        """Only remembered: the threads aren't ours to replace."""
+        with self._lock:
+            if abandoned and worker in self._running and worker.work is work:
+                worker.abandoned_at = monotonic()
         return False
 
     def interrupt(self, job_id: str, grace: float = 2.0) -> int:
@@ -231,6 +234,12 @@ class ForeignPool:
         """The executor's threads that are in a turn of ours."""
         with self._lock:
             return [worker.info() for worker in self._running]
+
+    @property
+    def abandoned(self) -> int:
+        """Threads in a body whose activation is over."""
+        with self._lock:
+            return sum(worker.abandoned_at is not None for worker in self._running)
 
     @property
     def busy(self) -> int:

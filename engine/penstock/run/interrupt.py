@@ -34,7 +34,7 @@ def raise_in_body(ident: int, error: type[BaseException]) -> bool:
     # The innermost frame is the one just judged as long as the thread hasn't moved.
     looks = map(itemgetter(ident), islice(iter(sys._current_frames, None), 1))
     there = compress([ctypes.c_ulong(ident)], map(partial(is_, frame), looks))
-    return sum(map(_set_exception, there, [ctypes.py_object(error)])) > 0
+    return bool(sum(map(_set_exception, there, [ctypes.py_object(error)])) > 0)
 
 
 def forget_raise(ident: int) -> None:

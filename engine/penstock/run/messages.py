@@ -30,11 +30,15 @@ class Start:
 
 @dataclass(frozen=True, slots=True)
 class Posted:
-    """A value from outside; `reserved`: its place in the slot is kept free."""
+    """A value from outside; `reserved`: its place in the slot is kept free.
+
+    `parks`: nobody waits for it, so without room it waits at the slot's door.
+    """
 
     slot: SlotQueue
     value: Any
     reserved: bool = True
+    parks: bool = False
 
 
 @dataclass(frozen=True, slots=True)

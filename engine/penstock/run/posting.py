@@ -44,11 +44,16 @@ def post(job: JobExecutor, slot: SlotQueue, value: Any, timeout: float | None) -
             waiting = None
         elif slot.overflow == "fail" or (timeout is not None and timeout <= 0):
             raise full(job, slot)
+        elif local.token is not None and not local.token.run_.job.has_spares:
+            # A body on a thread that nobody replaces: what it posts waits at the slot's door.
+            job.task_queue.append(Posted(slot, value, reserved=False, parks=True))
+            waiting = None
         else:
             waiting = Post(value)
             if slot.posters is None:
                 slot.posters = deque()
             slot.posters.append(waiting)
+            slot.run.is_awaited = True
     if waiting is None:
         job.arm()
     else:

@@ -34,6 +34,10 @@ class Shell(Protocol):
 
     checks_types: bool
 
+    @property
+    def has_spares(self) -> bool:
+        """Whether another worker takes the place of one that stands waiting."""
+
     def announce(self, run: RoutineRun) -> None:
         """A routine has news."""
 
@@ -116,7 +120,7 @@ class Poster(Protocol):
 
 
 class RoutineRun:
-    """One routine in one job.
+    """One routine in one job. `is_awaited`: somebody waits for room in one of its slots.
 
     Written by the core: everything but `stop` (also an emitter that overruns), `dirty`,
     `reports`, `log`, `refused` and the state.
@@ -124,10 +128,11 @@ class RoutineRun:
 
     __slots__ = (
         "_state_lock", "activations", "attempts", "clocks", "continued", "dirty", "emitters",
-        "failures", "grant", "id", "index", "instance", "job", "job_id", "limit", "log", "logic",
-        "next_at", "open", "over", "parked_out", "passed", "plan", "ready", "refused", "reports",
-        "retrying", "revoked", "rule", "seconds", "shared", "single", "skipping", "slots",
-        "state_missing", "stop", "stops", "suspended", "ticks", "timer", "timer_for", "tokens",
+        "failures", "grant", "id", "index", "instance", "is_awaited", "job", "job_id", "limit",
+        "log", "logic", "next_at", "open", "over", "parked_out", "passed", "plan", "ready",
+        "refused", "reports", "retrying", "revoked", "rule", "seconds", "shared", "single",
+        "skipping", "slots", "state_missing", "stop", "stops", "suspended", "ticks", "timer",
+        "timer_for", "tokens",
     )  # fmt: skip
 
     def __init__(
@@ -156,7 +161,7 @@ class RoutineRun:
         self.reports: deque[Report] = deque()
         self.log: deque[LogRow] | None = None
         self.dirty = False
-        self.stop = self.over = self.skipping = False
+        self.stop = self.over = self.skipping = self.is_awaited = False
         self.open = self.single and not plan.one_by_one
         self.parked_out = 0
         self.stops: tuple[int, ...] = ()

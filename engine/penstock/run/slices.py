@@ -191,6 +191,8 @@ class Token:
             if run.stop:
                 return self._report(done, start, returned=entry)
             self.begun = entry
+            if run.is_awaited:
+                run.announce()
             if log is not None:
                 self._log_start(log, entry)
             try:
@@ -222,8 +224,8 @@ class Token:
                 self.told = item.entry
             entry = self.begun = self.mark
             self.finishing = isinstance(item, Finish)
-            if run.plan.timeout is not None:
-                run.announce()  # the core starts the clock of this activation
+            if run.is_awaited or run.plan.timeout is not None:
+                run.announce()  # there is room now; and the clock of this activation starts
             if isinstance(item, Finish):
                 return self._finish(run, entry, done, start)
             suspended, failed = self._try_once(run, item, entry, end)
@@ -325,7 +327,7 @@ class Token:
         self.begun = entry
         if run.log is not None:
             self._log_start(run.log, entry)
-        if run.plan.timeout is not None:
+        if run.is_awaited or run.plan.timeout is not None:
             run.announce()
         failed = None
         self.kept = [] if run.plan.keeps_back else None
