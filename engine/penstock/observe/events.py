@@ -233,11 +233,15 @@ class RoutineCount:
 
 @dataclass(frozen=True, slots=True)
 class JobProgress(EngineEvent):
-    """Absolute counters of a job, sampled once per display tick; a lost one costs no truth."""
+    """Absolute counters of a job, sampled once per display tick; a lost one costs no truth.
+
+    ``stalled`` names the full slots of a stall that lasts, () when there is none.
+    """
 
     status: str
     running: int
     routines: dict[str, RoutineCount]
+    stalled: tuple[str, ...] = ()
 
 
 EVENT_TYPES: tuple[type[EngineEvent], ...] = (

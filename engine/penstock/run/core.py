@@ -384,7 +384,7 @@ class JobCore:
         if self.tell.wants.kind(JobProgress):
             running = 0 if self.status.is_final else self.running()
             counts = {run.id: count_routine(self, run) for run in self.runs}
-            self.tell.progress(self.status.value, running, counts)
+            self.tell.progress(self.status.value, running, counts, self.stalled)
 
     def rule_failed(self, run: RoutineRun, error: BaseException) -> None:
         """A rule of the user's raised: the job fails and says where."""

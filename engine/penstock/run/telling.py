@@ -83,8 +83,14 @@ class Teller:
             )
         )
 
-    def progress(self, status: str, running: int, counts: dict[str, RoutineCount]) -> None:
-        self.events.append(JobProgress(*self.stamp(), status, running, counts))
+    def progress(
+        self,
+        status: str,
+        running: int,
+        counts: dict[str, RoutineCount],
+        stalled: tuple[str, ...] = (),
+    ) -> None:
+        self.events.append(JobProgress(*self.stamp(), status, running, counts, stalled))
 
     def resumed(self, hold: Hold, stepping: bool, place: str) -> None:
         if self.wants.kind(JobResumed):
