@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
+import subprocess
+import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import pairwise
@@ -1216,6 +1218,26 @@ def test_17_a_thread_left_behind_by_a_body_may_not_emit(runtime: Runtime) -> Non
     assert job.routines["b"].refused == 1
 
 
+@pytest.mark.parametrize("policy", [Stop(), Retry()])
+def test_17_an_emit_that_comes_after_its_job_is_refused_and_counted(
+    runtime: Runtime, policy: Any
+) -> None:
+    kept: list[Any] = []
+
+    def logic(self: Any, value: int) -> None:
+        kept.append(self.out)
+
+    made = routine(logic, slots={"value": Slot(int)}, on_error=policy)
+    job = finished(runtime.exec(chain(burst([1]), made)))
+
+    assert raised_by(lambda: kept[0].emit("stray")) is EmitOutsideActivation
+    assert Call(lambda: raised_by(lambda: kept[0].emit("stray"))).result() is (
+        EmitOutsideActivation
+    )
+    assert job.outputs == {"b.out": []}
+    assert job.routines["b"].refused == 2
+
+
 def test_17_an_emit_in_a_match_function_is_refused(runtime: Runtime) -> None:
     kept: list[Any] = []
     raised: list[Any] = []
@@ -1589,3 +1611,39 @@ def test_17_gated_bodies_of_an_ended_job_do_not_take_the_next_job_s_workers(
     finished(other)
     stuck.open()
     until(lambda: job.routines["a"].refused == 1)
+
+
+STUCK = """
+import asyncio, threading
+from penstock import Flow, Routine, Runtime
+
+class Stuck(Routine):
+    async def logic(self):
+        await asyncio.to_thread(self.stand)
+
+    def stand(self):
+        begun.set()
+        threading.Event().wait()
+
+begun = threading.Event()
+flow = Flow("stuck")
+flow.add("stuck", Stuck())
+runtime = Runtime(workers=1)
+runtime.exec(flow)
+begun.wait(10)
+runtime.shutdown(timeout=0.2)
+print("out")
+"""
+
+
+def test_17_a_thread_that_a_coroutine_waits_for_does_not_keep_the_interpreter_from_its_end() -> (
+    None
+):
+    try:
+        done = subprocess.run(
+            [sys.executable, "-c", STUCK], capture_output=True, text=True, timeout=15, check=False
+        )
+    except subprocess.TimeoutExpired:
+        pytest.fail("the interpreter waits for the thread")
+
+    assert (done.returncode, done.stdout, done.stderr) == (0, "out\n", "")

@@ -1613,6 +1613,22 @@ def test_7_an_emitted_event_from_outside_without_connections_is_an_output(
     assert job.output_counts == {"r.out": 2}
 
 
+def test_7_an_emitted_event_that_can_not_be_copied_takes_no_place(runtime: Runtime) -> None:
+    seen: list[Any] = []
+    made = routine(
+        lambda self, value: None, slots={"value": Slot(int)}, events=(), out=Event(copy=True)
+    )
+    full = recorder(seen, "value", value=Slot(object, capacity=1, overflow="fail"))
+    job = runtime.exec(flow_of({"r": made, "z": full}, "r.out -> z.value"), keep_open=True)
+
+    with pytest.raises(TypeError):
+        runtime.handle_event_emit(job.id, "r.out", threading.Lock())
+    runtime.handle_event_emit(job.id, "r.out", [1])
+    closed(runtime, job)
+
+    assert seen == [([1],)]
+
+
 # ---- 8: entry parameters
 
 
