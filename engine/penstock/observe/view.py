@@ -19,6 +19,7 @@ from penstock.observe.events import (
     JobResumed,
     JobStarted,
     RoutineCount,
+    Stalled,
 )
 
 _NOTHING = RoutineCount("idle", 0, 0, 0, 0, 0.0, 0, {}, {})
@@ -27,7 +28,10 @@ _FINAL = frozenset({"COMPLETED", "FAILED", "CANCELLED"})
 
 @dataclass(slots=True)
 class JobView:
-    """One job as its events tell it. Feed events with `apply`, in order, on one thread."""
+    """One job as its events tell it. Feed events with `apply`, in order, on one thread.
+
+    ``stalled`` names the full slots (``routine.slot``) of a stall, () while the job goes on.
+    """
 
     job_id: str
     flow: str = ""
@@ -42,6 +46,7 @@ class JobView:
     now: float = 0.0
     routines: dict[str, RoutineCount] = field(default_factory=dict)
     discarded: dict[str, int] = field(default_factory=dict)
+    stalled: tuple[str, ...] = ()
 
     @property
     def is_over(self) -> bool:
@@ -86,6 +91,8 @@ class JobView:
                 return self._count(event.routine, running=-1, activations=1)
             case ActivationFailed():
                 return self._fail(event)
+            case Stalled():
+                return self._stall(event)
             case _:
                 return frozenset()
 
@@ -97,7 +104,7 @@ class JobView:
 
     def _end(self, event: JobEnded) -> frozenset[str]:
         self.status, self.ended, self.error = event.status, event.time, event.error
-        self.held, self.running = None, 0
+        self.held, self.running, self.stalled = None, 0, ()
         self.discarded = dict(event.discarded)
         return frozenset(self.routines)
 
@@ -105,7 +112,7 @@ class JobView:
         if self.is_over:
             return frozenset()
         before = self.held
-        self.held, self.running = event, len(event.running)
+        self.held, self.running, self.stalled = event, len(event.running), ()
         self.status = "PAUSING" if event.running else "PAUSED"
         return frozenset({event.place} | ({before.place} if before else set()))
 
@@ -125,6 +132,7 @@ class JobView:
         }
         self.routines.update({routine: event.routines[routine] for routine in changed})
         self.status, self.running = event.status, event.running
+        self.stalled = event.stalled if event.status == "RUNNING" else ()
         self.failures = max(self.failures, sum(r.failures for r in self.routines.values()))
         return frozenset(changed)
 
@@ -142,7 +150,17 @@ class JobView:
         self.running = max(0, self.running + running)
         if self.status == "PAUSING" and not self.running:
             self.status = "PAUSED"
+        elif running > 0:
+            self.stalled = ()
+            if self.status == "IDLE":
+                self.status = "RUNNING"
         return frozenset({routine})
+
+    def _stall(self, event: Stalled) -> frozenset[str]:
+        if self.is_over:
+            return frozenset()
+        self.stalled = event.slots
+        return frozenset(event.routines) | {slot.partition(".")[0] for slot in event.slots}
 
     def _fail(self, event: ActivationFailed) -> frozenset[str]:
         self.failures += 1

@@ -54,7 +54,7 @@ def test_with_nobody_listening_no_event_is_built() -> None:
     with Runtime(workers=1) as runtime:
         job = runtime.exec(chain(source([1, 2]), pass_on()))
         job.wait(DEADLINE)
-        core = runtime.jobs.get(job.id)._core
+        core = runtime.jobs.get(job.id).core
         assert core.tell.stamp()[0] == 1, "no number was given to any event"
 
 

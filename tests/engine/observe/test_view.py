@@ -5,8 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+import pytest
+
 from helpers.bodies import Gate, gated
-from helpers.flows import burst, chain, pass_on, sink, source
+from helpers.flows import burst, chain, flow_of, pair, pass_on, sink, source
 from helpers.recording import RecordingInstrument
 from penstock import Debugger, Runtime
 from penstock.observe import (
@@ -21,7 +23,9 @@ from penstock.observe import (
     JobStarted,
     JobView,
     RoutineCount,
+    Stalled,
 )
+from penstock.run import Sample
 
 FAILURE = FailureSummary("a", "ValueError", "no", "…")
 
@@ -170,3 +174,75 @@ def test_the_fold_of_a_held_job_shows_what_still_runs() -> None:
         assert (made.status, made.running) == ("PAUSED", 0)
         debugger.resume(job.id)
         job.wait(20)
+
+
+STALLED = Stalled(2, "j", 11.0, ("b.x", "b.y"), ("a",))
+
+
+def test_a_stall_is_shown_and_marks_whoever_is_in_it() -> None:
+    made = view(started())
+
+    assert made.apply(STALLED) == {"a", "b"}
+    assert (made.stalled, made.status) == (("b.x", "b.y"), "RUNNING")
+    made.apply(JobProgress(3, "j", 12.0, "RUNNING", 0, {"a": count()}, ("b.x", "b.y")))
+    assert made.stalled == ("b.x", "b.y"), "counters of a job that is still stalled"
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        JobProgress(3, "j", 12.0, "RUNNING", 0, {}),
+        JobProgress(3, "j", 12.0, "IDLE", 0, {}, ("b.x",)),
+        ActivationStarted(3, "j", 12.0, "b", 7, "w"),
+        held(3),
+        JobEnded(3, "j", 12.0, "CANCELLED", None, {}),
+    ],
+    ids=lambda event: type(event).__name__,
+)
+def test_a_stall_is_over_when_the_job_goes_on_is_held_or_ends(event: Any) -> None:
+    made = view(started(), STALLED)
+
+    made.apply(event)
+
+    assert made.stalled == ()
+
+
+def test_a_stall_told_late_does_not_reach_an_ended_job() -> None:
+    made = view(started(), JobEnded(3, "j", 12.0, "CANCELLED", None, {}), STALLED)
+
+    assert made.stalled == ()
+
+
+def test_an_idle_job_runs_again_with_its_next_activation() -> None:
+    made = view(started(), JobProgress(2, "j", 11.0, "IDLE", 0, {}))
+    assert (made.status, made.is_over) == ("IDLE", False)
+
+    made.apply(ActivationStarted(3, "j", 12.0, "a", 1, "w"))
+
+    assert made.status == "RUNNING"
+
+
+def test_the_fold_of_a_stalled_job_says_so_until_it_goes_on(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    class Counting(RecordingInstrument):
+        def on_job_progress(self, event: JobProgress) -> None:
+            self._keep(event)
+
+    recording = Counting()
+    flow = flow_of(
+        {"a": burst(range(4)), "b": pair(capacity=2)}, "a.out -> b.left", name="half a join"
+    )
+    with Runtime(workers=2, instruments=[recording]) as runtime:
+        job = runtime.exec(flow)
+        recording.wait_for(Stalled)
+        assert view(*recording.events).stalled == ("b.left",) == job.stalled
+        runtime.jobs.get(job.id).send(Sample())
+        recording.wait_for(JobProgress, lambda event: event.stalled == ("b.left",))
+        runtime.jobs.unstall(job.id, "grow")
+        assert job.wait(20).value == "COMPLETED"
+    caplog.clear()
+
+    made = view(*recording.events)
+    assert (made.stalled, made.status) == ((), "COMPLETED")
+    assert made.discarded == {"b.left": 4}
