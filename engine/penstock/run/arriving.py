@@ -7,12 +7,14 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from penstock.flow import Batch
+from penstock.observe import MessageQueued
 from penstock.run.emitters import Emitter
 from penstock.run.ending import end, flush, wake
 from penstock.run.failures import failure_of
-from penstock.run.granting import free, issue_for_grant, pump, recall
+from penstock.run.granting import free, issue, issue_for_grant, pump, recall
 from penstock.run.matching import Batches, Message, Rule, newest
 from penstock.run.records import RoutineRun, SlotQueue
+from penstock.run.slices import SLICE
 from penstock.run.state import JobStatus
 
 if TYPE_CHECKING:
@@ -30,24 +32,61 @@ def route(
 
     In the slots of `reserved` their places are kept free.
     """
-    if core.status.is_final:
-        return
     messages = core.numbered(values)
     emitter.emitted += len(values)
-    core.tell.value(emitter, messages[-1])
+    if core.tell.wants.values:
+        core.tell.value(emitter, messages[-1])
     if not emitter.targets:
         _keep_output(emitter, values)
         return
-    branches = [emitter.branches(value) for value in values]
+    if reserved or emitter.copies or core.tell.wants.kind(MessageQueued):
+        _route_with_care(core, emitter, messages, reserved)
+    else:
+        for slot in emitter.targets:
+            if not _granted(core, slot, messages):
+                arrive(core, slot, messages, emitter, emitter.owner)
+    if not core.status.is_final:
+        emitter.measure()
+
+
+def _granted(core: JobCore, slot: SlotQueue, messages: list[Message]) -> bool:
+    """The short way of most messages: into the grant of an open routine with room for them."""
+    run = slot.run
+    grant = run.grant
+    many = len(messages)
+    if not run.open or slot.parked:
+        return False
+    if len(grant) + len(run.ready) + slot.reserved + many > slot.capacity:
+        return False
+    slot.posted += many
+    if many == 1:
+        grant.append(messages[0])
+    else:
+        grant.extend(messages)
+    depth = len(grant)
+    if depth > slot.high_water:
+        slot.high_water = depth
+    tokens = run.tokens
+    if not tokens and (many == 1 or run.limit == 1):
+        issue(core, run, SLICE)
+    elif len(tokens) < run.limit:
+        issue_for_grant(core, run)
+    return True
+
+
+def _route_with_care(
+    core: JobCore, emitter: Emitter, messages: list[Message], reserved: Sequence[SlotQueue]
+) -> None:
+    """Messages whose places are kept, of which each branch gets a copy, or that are told of."""
+    branches = [emitter.branches(value) for _, value in messages]
     for i, slot in enumerate(emitter.targets):
-        if branches[0] is not None:
+        if emitter.copies:
             messages = [(m[0], b[i]) for m, b in zip(messages, branches, strict=True) if b]
         if slot in reserved:
             slot.reserved -= len(messages)
         arrive(core, slot, messages, emitter, emitter.owner)
         if core.status.is_final:
             return
-    emitter.measure()
 
 
 def _keep_output(emitter: Emitter, values: list[Any]) -> None:
@@ -71,6 +110,8 @@ def arrive(
     What doesn't fit waits at the connection of its `owner`, the index of its producer or `NOBODY`;
     or what the slot's overflow says. Without an owner there is room.
     """
+    if core.status.is_final:
+        return
     run = slot.run
     room = slot.free()
     slot.posted += len(messages)

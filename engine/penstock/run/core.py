@@ -12,7 +12,7 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from itertools import count, groupby
 from operator import itemgetter
-from random import Random
+from random import random
 from typing import Any
 
 from penstock.flow import Failure
@@ -94,7 +94,7 @@ class JobCore:
         self.out = Instructions()
         self.tell = Teller(job_id, wants, self.out.events)
         self.timers = Timers()
-        self.chance = chance if chance is not None else Random().random
+        self.chance = chance if chance is not None else random
         self.runs = [
             RoutineRun(row, i, job_id, workers, shell) for i, row in enumerate(plan.routines)
         ]
@@ -107,6 +107,7 @@ class JobCore:
         self.told_next: tuple[str, int] | None = UNTOLD
         self.finishing = deque(plan.finish_order)
         self.gave_room: set[SlotQueue] = set()
+        self.somebody_stands = False
         self._number = 0
         self._sample_wanted = False
         self._time_is_up: Timer | None = None
@@ -118,12 +119,14 @@ class JobCore:
         for run, row in zip(self.runs, self.plan.routines, strict=True):
             for emitter, targets in zip(run.emitters, row.targets, strict=True):
                 emitter.targets = tuple([self.runs[i].slots[k] for i, k in targets])
+                if not targets:
+                    if emitter.name != "failed":
+                        emitter.outputs = deque(maxlen=KEPT_OUTPUTS)
+                    continue
                 for slot in emitter.targets:
-                    slot.producers.append(run)
+                    slot.producers = (*slot.producers, run)
                 emitter.refusing = tuple([s for s in emitter.targets if s.overflow == "fail"])
                 emitter.measure()
-                if not targets and emitter.name != "failed":
-                    emitter.outputs = deque(maxlen=KEPT_OUTPUTS)
 
     # ---- what comes in
 
@@ -285,7 +288,8 @@ class JobCore:
         if self.status.is_final:
             return
         reports = [run.reports.popleft() for _ in range(len(run.reports))]
-        self.tell.activations(run)
+        if run.log is not None:
+            self.tell.activations(run)
         if run.plan.timeout is not None:
             watch(self, run)
         if run.shared is None:
@@ -319,14 +323,18 @@ class JobCore:
 
     def _reported(self, run: RoutineRun, reports: list[Report]) -> None:
         """Take what became of slices, then let the routine and those behind it go on."""
-        stepped = any(report.token is self.step_token for report in reports)
+        step_token = self.step_token
+        stepped = step_token is not None and any(r.token is step_token for r in reports)
         for report in reports:
             if not report.token.over:
                 self._take_report(run, report)
+            elif report.suspended is not None:
+                self.out.bodies.append((run, report.suspended))
             if self.status.is_final:
                 return
         for slot in run.slots:
-            make_room(self, slot)
+            if slot.parked or slot.posters:
+                make_room(self, slot)
         if stepped and self.hold is not None:
             self.step_ended()
         elif self.hold is not None or run.parked_out:
@@ -343,7 +351,8 @@ class JobCore:
         run.count_done(report)
         for entry in report.entries:
             ended(self, run, entry)
-        self.tell.slice_ended(run, report)
+        if report.done:
+            self.tell.slice_ended(run, report)
         if report.returned is not None:
             recall_unstepped(self, run)
             give_back(run, report.returned)

@@ -46,7 +46,7 @@ class Emitter:
     """One event of one routine in one job."""
 
     __slots__ = (
-        "_append", "emitted", "hard", "name", "outputs", "owner", "pending", "ref", "refusing",
+        "_append", "copies", "emitted", "hard", "name", "outputs", "owner", "pending", "ref", "refusing",
         "room", "run", "soft", "targets", "values",
     )  # fmt: skip
 
@@ -60,6 +60,7 @@ class Emitter:
         self.room = 0
         self.soft = UNLIMITED
         self.hard = UNLIMITED
+        self.copies = False
         self.targets: tuple[SlotQueue, ...] = ()
         self.refusing: tuple[SlotQueue, ...] = ()
         self.emitted = 0
@@ -150,7 +151,7 @@ class CarefulEmitter(Emitter):
     is checked, copied per branch, or goes to a slot that refuses what doesn't fit.
     """
 
-    __slots__ = ("copies", "is_shared", "type")
+    __slots__ = ("is_shared", "type")
 
     def __init__(self, run: RoutineRun, name: str, type_: Any, copies: bool) -> None:
         super().__init__(run, name)

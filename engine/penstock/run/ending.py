@@ -58,7 +58,11 @@ def flush(run: RoutineRun) -> bool:
 
 def _look_for_a_stall(core: JobCore) -> None:
     """Nothing runs, nothing can start, no timer will change that, and something waits for room."""
+    if not core.somebody_stands and (core.tokens or not core.parked):
+        core.stalled = ()
+        return
     standing = [t for run in core.runs for t in run.tokens if t.parked_at in STANDING]
+    core.somebody_stands = bool(standing)
     before, core.stalled = core.stalled, ()
     if core.hold is not None or core.tokens > len(standing) or core.timers.keeping:
         return

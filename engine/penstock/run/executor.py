@@ -174,6 +174,7 @@ class JobExecutor:
                     return
                 latch = token.closed_latch()
                 token.parked_at = "emit"
+                self.core.somebody_stands = True
             self._leave_the_count(token)
             latch.acquire()
 
@@ -183,6 +184,7 @@ class JobExecutor:
             if self._is_over(token):
                 _open(latch)
             token.latch, token.parked_at = latch, why
+            self.core.somebody_stands = True
         self._leave_the_count(token)
 
     def _leave_the_count(self, token: Token) -> None:
@@ -254,6 +256,9 @@ class JobExecutor:
         """A body has reported after the end: what it did, and its error, are still counted."""
         with self.lock:
             self.core.take_late(run)
+            bodies = self.core.out.take().bodies
+        for owner, body in bodies:
+            close_body(owner, body)
 
     def refuse(self, error: BaseException) -> None:
         """The pool won't run what it was given: the job can't go on."""

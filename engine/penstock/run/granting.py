@@ -25,6 +25,9 @@ def pump(core: JobCore, run: RoutineRun) -> None:
         if core.hold is not None and not core.status.is_final:
             _has_next(core, run)  # so that a step finds what would go next
         return
+    if not (run.ready or run.suspended or run.grant or run.continued or run.plan.one_by_one):
+        run.open = run.single and not (run.stops or run.skipping)
+        return
     if run.suspended:
         run.continued.extend(run.suspended)
         run.suspended.clear()
@@ -117,7 +120,7 @@ def issue_for_grant(core: JobCore, run: RoutineRun) -> None:
     Tokens whose slice has begun aren't counted as takers: each may be in a body for long.
     """
     room = run.limit - len(run.tokens) - run.retrying
-    if room > 0:
+    if room > 0 and (run.grant or run.continued):
         takers = sum(token.worker is None for token in run.tokens)
         for _ in range(min(room, len(run.grant) + len(run.continued) - takers)):
             issue(core, run, SLICE)

@@ -38,7 +38,8 @@ def resume(core: JobCore, message: Resume) -> None:
     place = next_run(core)
     if now.at:
         held = core.by_id[now.at]
-        held.passed = {n for n, _ in held.ready if n in held.passed or n == now.number}
+        passed = [n for n, _ in held.ready if n in held.passed or n == now.number]
+        held.passed = frozenset(passed)
     core.hold = None
     core.step_token = None
     if core.status is not JobStatus.RUNNING:

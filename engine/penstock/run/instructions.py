@@ -4,11 +4,16 @@ from __future__ import annotations
 
 from _thread import LockType
 from collections.abc import Callable
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
 
 from penstock.observe import EngineEvent
 from penstock.run.records import RoutineRun
 from penstock.run.slices import Suspended, Token
+
+
+Item = TypeVar("Item")
+_NOTHING: list[Any] = []  # nobody adds to what was taken
 
 
 @dataclass(slots=True)
@@ -29,11 +34,22 @@ class Instructions:
 
     def take(self) -> Instructions:
         """What was collected so far; this one is empty afterwards, its lists stay the same."""
-        lists = [getattr(self, one.name) for one in fields(self)]
-        taken = Instructions(*[collected[:] for collected in lists])
-        for collected in lists:
-            collected.clear()
-        return taken
+        return Instructions(
+            _taken(self.tokens),
+            _taken(self.coroutines),
+            _taken(self.leaving),
+            _taken(self.bodies),
+            _taken(self.wakes),
+            _taken(self.events),
+        )
+
+
+def _taken(collected: list[Item]) -> list[Item]:
+    if not collected:
+        return _NOTHING
+    taken = collected[:]
+    collected.clear()
+    return taken
 
 
 class Wants:

@@ -28,6 +28,11 @@ if TYPE_CHECKING:
 Entry = tuple[int, Any]
 KEPT_VALUES = 5
 
+# Of routines that can have none: a job is light because its records share these.
+_NO_SPECIALS: deque[Special] = deque(maxlen=0)
+_NO_ATTEMPTS: dict[int, int] = {}
+_NO_CLOCKS: dict[int, Timer] = {}
+
 
 class Shell(Protocol):
     """What workers ask of the job they work for."""
@@ -84,7 +89,7 @@ class SlotQueue:
         self.high_water = 0
         self.reserved = 0
         self.posters: deque[Poster] | None = None
-        self.producers: list[RoutineRun] = []
+        self.producers: tuple[RoutineRun, ...] = ()
         self.values: deque[tuple[int, float, ValueSummary]] | None = None
 
     def depth(self) -> int:
@@ -155,8 +160,8 @@ class RoutineRun:
         self.limit = everybody if plan.max_parallel is None else plan.max_parallel
         self.ready: deque[Entry] = deque()
         self.grant: deque[Entry] = deque()
-        self.suspended: deque[Special] = deque()
-        self.continued: deque[Special] = deque()
+        self.suspended: deque[Special] = deque() if plan.may_stand else _NO_SPECIALS
+        self.continued: deque[Special] = deque() if plan.may_stand else _NO_SPECIALS
         self.tokens: set[Token] = set()
         self.reports: deque[Report] = deque()
         self.log: deque[LogRow] | None = None
@@ -165,11 +170,11 @@ class RoutineRun:
         self.open = self.single and not plan.one_by_one
         self.parked_out = 0
         self.stops: tuple[int, ...] = ()
-        self.passed: set[int] = set()
+        self.passed: frozenset[int] = frozenset()
         self.activations = self.failures = self.refused = self.revoked = 0
-        self.attempts: dict[int, int] = {}
+        self.attempts: dict[int, int] = {} if plan.keeps_back else _NO_ATTEMPTS
         self.retrying = 0
-        self.clocks: dict[int, Timer] = {}
+        self.clocks: dict[int, Timer] = {} if plan.timeout is not None else _NO_CLOCKS
         self.timer: Timer | None = None
         self.next_at = 0.0
         self.ticks = self.timer_for = 0

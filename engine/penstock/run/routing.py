@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
+from weakref import WeakKeyDictionary
 
 from penstock.errors import FlowError
 from penstock.flow import (
@@ -83,6 +84,11 @@ class RoutinePlan:
         return not self.slots
 
     @property
+    def may_stand(self) -> bool:
+        """Whether it can have generators that stand, or a turn of `finish`."""
+        return self.is_generator or self.has_finish
+
+    @property
     def has_last_turn(self) -> bool:
         """Whether it has something to do when nothing can arrive any more."""
         return self.has_finish or isinstance(self.activation, Batch)
@@ -95,6 +101,36 @@ class Plan:
     flow: str
     routines: tuple[RoutinePlan, ...]
     finish_order: tuple[int, ...]
+
+
+class Plans:
+    """The plans of flows of live routines, made anew when a flow has changed. Any thread."""
+
+    def __init__(self) -> None:
+        self._known: WeakKeyDictionary[Flow, tuple[Any, Plan]] = WeakKeyDictionary()
+
+    def of(self, flow: Flow) -> Plan | None:
+        """The plan made for the flow as it is now, if there is one."""
+        known = self._known.get(flow)
+        return known[1] if known is not None and known[0] == _signature(flow) else None
+
+    def keep(self, flow: Flow, plan: Plan) -> None:
+        """Remember a plan; not that of a flow whose routines are made anew for each job."""
+        signature = _signature(flow)
+        if signature is not None:
+            self._known[flow] = (signature, plan)
+
+
+def _signature(flow: Flow) -> Any:
+    """What a plan depends on; None for a flow with routines that aren't live."""
+    rows = [
+        (i, id(r), r.activation, r.max_parallel, r.on_error, r.timeout)
+        for i, r in flow.routines.items()
+        if isinstance(r, Routine)
+    ]
+    if len(rows) != len(flow.routines):
+        return None
+    return flow.name, rows, flow.connections
 
 
 def compile_flow(flow: Flow) -> Plan:

@@ -24,7 +24,7 @@ from penstock.run.messages import Emitted
 from penstock.run.pool import WorkerPool
 from penstock.run.pools import Coroutines, Pool
 from penstock.run.posting import post as put
-from penstock.run.routing import Plan, RoutinePlan, compile_flow
+from penstock.run.routing import Plan, Plans, RoutinePlan, compile_flow
 from penstock.run.state import JobState
 
 
@@ -85,6 +85,7 @@ class Runtime:
             pool, self.instruments, loop=loop, check_types=check_types, coroutines=coroutines
         )
         self._flows: dict[str, Flow] = {}
+        self._plans = Plans()
 
     def register(self, flow: Flow) -> None:
         """Make a flow startable by its name."""
@@ -122,7 +123,7 @@ class Runtime:
             raise ValueError(f"timeout: expected seconds above 0 or None, got {timeout!r}")
         if loop is not None:
             _check_loop(loop)
-        plan = compile_flow(self._live(flow))
+        plan = self._plan(flow)
         given = (entry_params or {}).items()
         params = [_param(plan, name, value, as_json) for name, value in given]
         executor = self.jobs.start(
@@ -212,13 +213,17 @@ class Runtime:
     ) -> None:
         self.shutdown()
 
-    def _live(self, flow: Flow | str) -> Flow:
+    def _plan(self, flow: Flow | str) -> Plan:
         if isinstance(flow, str):
             known = self._flows.get(flow)
             if known is None:
                 raise FlowError(f"no flow is registered as {flow!r}")
             flow = known
-        return instantiate(flow)
+        plan = self._plans.of(flow)
+        if plan is None:
+            plan = compile_flow(instantiate(flow))
+            self._plans.keep(flow, plan)
+        return plan
 
 
 def _pool(workers: int | None, thread_pool: Executor | None) -> Pool:

@@ -165,14 +165,15 @@ class Token:
         self.run_.job.refuse(error)
 
     def _hand_in(self, run: RoutineRun, report: Report) -> None:
+        if self.over and (report.suspended is not None or report.returned is not None):
+            for item in (report.suspended, report.returned):
+                if isinstance(item, Suspended):
+                    close_body(run, item)
+            report = report._replace(suspended=None)
         run.reports.append(report)
         run.announce()
         if run.over:
             run.job.late(run)  # nobody takes the news of a job that has ended
-        if run.over or self.over:
-            for item in (report.suspended, report.returned):
-                if isinstance(item, Suspended):
-                    close_body(run, item)
 
     def _slice(self, run: RoutineRun) -> Report:
         """Plain bodies, one after the other."""

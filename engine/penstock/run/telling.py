@@ -119,7 +119,7 @@ class Teller:
             )
 
     def slice_ended(self, run: RoutineRun, report: Report) -> None:
-        if report.done and self.wants.kind(SliceEnded):
+        if self.wants.kind(SliceEnded):
             self.events.append(
                 SliceEnded(*self.stamp(), run.id, report.thread, report.done, report.seconds)
             )
