@@ -16,8 +16,10 @@ from penstock.observe import (
     JobHeld,
     JobResumed,
     JobStarted,
+    MessageDropped,
     MessageQueued,
     SliceEnded,
+    Stalled,
     StepIgnored,
 )
 
@@ -63,6 +65,12 @@ class RecordingInstrument(Instrument):
         self._keep(event)
 
     def on_job_ended(self, event: JobEnded) -> None:
+        self._keep(event)
+
+    def on_message_dropped(self, event: MessageDropped) -> None:
+        self._keep(event)
+
+    def on_stalled(self, event: Stalled) -> None:
         self._keep(event)
 
     def on_job_held(self, event: JobHeld) -> None:

@@ -1,0 +1,80 @@
+"""Waiting with a deadline for what another thread does, and calls that wait on a thread."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from typing import Any
+
+from helpers.flows import chain, pass_on, routine, source
+from penstock import JobStatus, Runtime
+
+DEADLINE = 20.0
+
+
+def until(is_so: Callable[[], Any], timeout: float = 10.0) -> None:
+    """Until a condition nobody tells of holds; fails after `timeout` seconds."""
+    tick = threading.Event()
+    for _ in range(int(timeout / 0.002)):
+        if is_so():
+            return
+        tick.wait(0.002)
+    raise AssertionError("it never came to be so")
+
+
+class Call:
+    """A call that may wait, made on a thread of its own."""
+
+    def __init__(self, act: Callable[[], Any]) -> None:
+        self._act = act
+        self._result: Any = None
+        self._error: BaseException | None = None
+        self._thread = threading.Thread(target=self._run)
+        self._thread.start()
+
+    def _run(self) -> None:
+        try:
+            self._result = self._act()
+        except BaseException as error:  # noqa: BLE001  handed to the test
+            self._error = error
+
+    @property
+    def is_over(self) -> bool:
+        return not self._thread.is_alive()
+
+    def result(self, timeout: float = DEADLINE) -> Any:
+        """What it returned; raises what it raised."""
+        self._thread.join(timeout)
+        assert self.is_over, "the call still waits"
+        if self._error is not None:
+            raise self._error
+        return self._result
+
+    def error(self, timeout: float = DEADLINE) -> BaseException | None:
+        """What it raised, if anything."""
+        self._thread.join(timeout)
+        assert self.is_over, "the call still waits"
+        return self._error
+
+
+def run_another_job(runtime: Runtime) -> None:
+    """One more job of the runtime, from beginning to end: whatever could happen by then has."""
+    job = runtime.exec(chain(source(range(3)), pass_on(), pass_on()))
+    assert job.wait(DEADLINE) is JobStatus.COMPLETED
+    assert job.outputs == {"c.out": [0, 1, 2]}
+
+
+def let_pass(runtime: Runtime, seconds: float) -> None:
+    """Until the time-out of another job, given that many seconds, has ended that one."""
+    job = runtime.exec(chain(routine(lambda self: self.sleep(3600))), timeout=seconds)
+    assert job.wait(DEADLINE) is JobStatus.FAILED
+    assert job.error is not None
+    assert job.error.type == "JobTimeout"
+
+
+def raised_by(act: Callable[[], Any]) -> type[BaseException] | None:
+    try:
+        act()
+    except BaseException as error:  # noqa: BLE001
+        return type(error)
+    return None
