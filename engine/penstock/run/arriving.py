@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from penstock.run.core import JobCore
 
 
+MEASURED_BELOW = 16
+"""Room is measured anew when less is left, or more came; else what was emitted is taken off."""
 NOBODY = -1
 """Owner of a message that waits at a slot's door and holds no producer up."""
 
@@ -32,8 +34,9 @@ def route(
 
     In the slots of `reserved` their places are kept free.
     """
+    many = len(values)
     messages = core.numbered(values)
-    emitter.emitted += len(values)
+    emitter.emitted += many
     if core.tell.wants.values:
         core.tell.value(emitter, messages[-1])
     if not emitter.targets:
@@ -45,7 +48,9 @@ def route(
         for slot in emitter.targets:
             if not _granted(core, slot, messages):
                 arrive(core, slot, messages, emitter, emitter.owner)
-    if not core.status.is_final:
+    emitter.soft -= many
+    emitter.hard -= many
+    if emitter.soft < MEASURED_BELOW or many > MEASURED_BELOW or core.parked:
         emitter.measure()
 
 
@@ -85,7 +90,7 @@ def _route_with_care(
         if slot in reserved:
             slot.reserved -= len(messages)
         arrive(core, slot, messages, emitter, emitter.owner)
-        if core.status.is_final:
+        if core.is_over:
             return
 
 
@@ -110,7 +115,7 @@ def arrive(
     What doesn't fit waits at the connection of its `owner`, the index of its producer or `NOBODY`;
     or what the slot's overflow says. Without an owner there is room.
     """
-    if core.status.is_final:
+    if core.is_over:
         return
     run = slot.run
     room = slot.free()
@@ -135,7 +140,7 @@ def arrive(
         messages = messages[:fits]
     if messages and _enqueue(core, slot, messages):
         pump(core, run)
-    if slot.parked and not core.status.is_final:
+    if slot.parked and not core.is_over:
         _unpark(core, slot)  # a worker may have taken one before it could know that it is awaited
 
 
@@ -262,7 +267,7 @@ def make_room(core: JobCore, slot: SlotQueue) -> None:
         return
     if slot.parked:
         _unpark(core, slot)
-    while slot.posters and slot.free() > 0 and not core.status.is_final:
+    while slot.posters and slot.free() > 0 and not core.is_over:
         poster = slot.posters.popleft()
         poster.taken = True
         core.out.wakes.append(poster.latch)
@@ -317,7 +322,7 @@ def release(core: JobCore, producer: RoutineRun) -> None:
 
 def wake_emitters(core: JobCore, producer: RoutineRun) -> None:
     """Let bodies that wait in `emit` go on, if what they emitted has been taken and more fits."""
-    if core.hold is not None or core.status.is_final:
+    if core.hold is not None or core.is_over:
         return
     for token in producer.tokens:
         if token.parked_at == "emit" and all(

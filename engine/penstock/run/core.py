@@ -84,6 +84,7 @@ class JobCore:
         self.job_id = job_id
         self.plan = plan
         self.status = JobStatus.PENDING
+        self.is_over = False
         self.error: Failure | None = None
         self.dead_letters: deque[Failure] = deque(maxlen=KEPT_DEAD_LETTERS)
         self.hold: Hold | None = None
@@ -133,18 +134,18 @@ class JobCore:
     def handle(self, message: Message | RoutineRun, now: float) -> None:
         """Take one message (or the news of one routine) at wall-clock time `now`."""
         self.tell.now = max(self.tell.now, now)
-        if isinstance(message, RoutineRun):
+        if message.__class__ is RoutineRun:
             self.take_news(message)
-        elif not self.status.is_final:
+        elif not self.is_over:
             if self.status is JobStatus.IDLE and not isinstance(message, Sample):
                 self._leave_idle()
             _HANDLERS[type(message)](self, message)
-        while self.gave_room and not self.status.is_final:
+        while self.gave_room and not self.is_over:
             make_room(self, self.gave_room.pop())
 
     def settle(self) -> None:
         """Called when nothing more has come in: a pause may be complete, the job at its end."""
-        if self.status.is_final or self.status is JobStatus.PENDING:
+        if self.is_over or self.status is JobStatus.PENDING:
             return
         look_at_the_step(self)
         if self.status is JobStatus.PAUSING and not self.running():
@@ -152,7 +153,7 @@ class JobCore:
         if self.status is not JobStatus.IDLE:
             look_for_the_end(self)
         tell_new_next(self)
-        if self._sample_wanted and not self.status.is_final:
+        if self._sample_wanted and not self.is_over:
             self._sample_wanted = False
             self.tell_counters()
 
@@ -181,7 +182,7 @@ class JobCore:
             routine, _, name = ref.partition(".")
             slot = next(s for s in self.by_id[routine].slots if s.name == name)
             arrive(self, slot, self.numbered([value]), None)
-            if self.status.is_final:
+            if self.is_over:
                 return
         for run in self.runs:
             if run.plan.is_source:
@@ -285,9 +286,10 @@ class JobCore:
         taken here are already in `pending`.
         """
         run.dirty = False
-        if self.status.is_final:
+        if self.is_over:
             return
-        reports = [run.reports.popleft() for _ in range(len(run.reports))]
+        incoming = run.reports
+        reports = [incoming.popleft() for _ in range(len(incoming))]
         if run.log is not None:
             self.tell.activations(run)
         if run.plan.timeout is not None:
@@ -301,17 +303,22 @@ class JobCore:
                     route(self, emitter, values, emitter.refusing)
         else:
             self._take_in_order(run, run.shared)
-        if self.status.is_final:
+        if self.is_over:
             return
-        if run.is_awaited and not reports:
-            for slot in run.slots:
-                make_room(self, slot)
         if reports:
             self._reported(run, reports)
-        elif run.stop and self.hold is None and not run.parked_out:
-            free(self, run)
-        if any(token.parked_at for token in run.tokens):
+        else:
+            self._begun_or_overrun(run)
+        if self.somebody_stands:
             wake_emitters(self, run)
+
+    def _begun_or_overrun(self, run: RoutineRun) -> None:
+        """News without a report: an awaited message was taken, or a body emits a lot."""
+        if run.is_awaited:
+            for slot in run.slots:
+                make_room(self, slot)
+        if run.stop and self.hold is None and not run.parked_out:
+            free(self, run)
 
     def _take_in_order(self, run: RoutineRun, shared: deque[Any]) -> None:
         """Route what several events of a routine emitted, in the order of emission."""
@@ -321,16 +328,19 @@ class JobCore:
         for emitter, group in groupby(emissions, key=itemgetter(0)):
             route(self, emitter, [value for _, value in group], emitter.refusing)
 
-    def _reported(self, run: RoutineRun, reports: list[Report]) -> None:
+    def _reported(self, run: RoutineRun, reports: list[Report | Token]) -> None:
         """Take what became of slices, then let the routine and those behind it go on."""
         step_token = self.step_token
         stepped = step_token is not None and any(r.token is step_token for r in reports)
         for report in reports:
             if not report.token.over:
-                self._take_report(run, report)
+                if report.__class__ is Token:
+                    self._take_plain(run, report)
+                else:
+                    self._take_report(run, report)
             elif report.suspended is not None:
                 self.out.bodies.append((run, report.suspended))
-            if self.status.is_final:
+            if self.is_over:
                 return
         for slot in run.slots:
             if slot.parked or slot.posters:
@@ -339,10 +349,22 @@ class JobCore:
             self.step_ended()
         elif self.hold is not None or run.parked_out:
             recall_unstepped(self, run)
-        else:
+        elif run.stop or not run.open or run.ready or run.grant or run.continued:
             free(self, run)
 
-    def _take_report(self, run: RoutineRun, report: Report) -> None:
+    def _take_plain(self, run: RoutineRun, token: Report | Token) -> None:
+        """A slice of plain bodies that all ended well."""
+        run.tokens.discard(token.token)
+        self.tokens -= 1
+        done = token.done
+        run.activations += done
+        run.seconds += token.seconds
+        for slot in run.slots:
+            slot.consumed += done
+        if done:
+            self.tell.slice_ended(run, token)
+
+    def _take_report(self, run: RoutineRun, report: Report | Token) -> None:
         token = report.token
         run.tokens.discard(token)
         self.tokens -= 1
@@ -391,7 +413,7 @@ class JobCore:
     def tell_counters(self) -> None:
         """Tell the counters of every routine, if anybody listens."""
         if self.tell.wants.kind(JobProgress):
-            running = 0 if self.status.is_final else self.running()
+            running = 0 if self.is_over else self.running()
             counts = {run.id: count_routine(self, run) for run in self.runs}
             self.tell.progress(self.status.value, running, counts, self.stalled)
 
@@ -406,7 +428,7 @@ class JobCore:
         failure = failure_of("", {}, error)
         self.out = Instructions(wakes=self.out.wakes)
         self.tell.events = self.out.events
-        self.status, self.error = JobStatus.FAILED, failure
+        self.status, self.error, self.is_over = JobStatus.FAILED, failure, True
         self.finished_at = self.tell.now
         self.timers.clear()
         for run in self.runs:
@@ -418,6 +440,7 @@ class JobCore:
     def move(self, to: JobStatus) -> None:
         """Change the status; raises IllegalMove for a step the table doesn't have."""
         self.status = moved(self.job_id, self.status, to)
+        self.is_over = to.is_final
 
     def next_number(self) -> int:
         """The number of the next message, or of a generator that is ready again."""
@@ -428,7 +451,7 @@ class JobCore:
         """Values as messages, in their order."""
         first = self._number + 1
         self._number += len(values)
-        return list(enumerate(values, first))
+        return [(first, values[0])] if len(values) == 1 else list(enumerate(values, first))
 
 
 def _numbers(run: RoutineRun) -> list[int]:

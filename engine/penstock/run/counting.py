@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 def count_routine(core: JobCore, run: RoutineRun) -> RoutineCount:
     """The routine's counters; what isn't anywhere else is in flight."""
-    over = core.status.is_final
+    over = core.is_over
     running = 0 if over else sum(token.worker is not None for token in run.tokens)
     slots = {slot.name: _count_slot(slot) for slot in run.slots}
     ready = len(run.ready) + len(run.grant) + len(run.suspended) + len(run.continued)
@@ -56,7 +56,7 @@ def _status(
     core: JobCore, run: RoutineRun, running: int, ready: int, slots: dict[str, SlotCount]
 ) -> str:
     """One of `ROUTINE_STATUSES`, the most telling first."""
-    if core.status.is_final:
+    if core.is_over:
         failed = core.error is not None and core.error.routine == run.id
         return "failed" if failed else "done"
     if running:

@@ -46,8 +46,8 @@ class Emitter:
     """One event of one routine in one job."""
 
     __slots__ = (
-        "_append", "copies", "emitted", "hard", "name", "outputs", "owner", "pending", "ref", "refusing",
-        "room", "run", "soft", "targets", "values",
+        "_append", "copies", "emitted", "hard", "name", "outputs", "owner", "pending", "ref",
+        "refusing", "room", "run", "soft", "targets", "values",
     )  # fmt: skip
 
     def __init__(self, run: RoutineRun, name: str) -> None:

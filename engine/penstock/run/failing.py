@@ -115,7 +115,7 @@ def ended(core: JobCore, run: RoutineRun, entry: Entry) -> None:
 def _time_out(core: JobCore, run: RoutineRun, number: int) -> None:
     """The activation has failed; its body runs on, counted no more."""
     core.take_news(run)  # it may have ended meanwhile
-    if core.status.is_final or run.clocks.pop(number, None) is None:
+    if core.is_over or run.clocks.pop(number, None) is None:
         return
     recall(run)
     token = next((t for t in run.tokens if t.mark is not None and t.mark[0] == number), None)
@@ -128,7 +128,7 @@ def _time_out(core: JobCore, run: RoutineRun, number: int) -> None:
         run.suspended.remove(standing)
         core.out.bodies.append((run, standing))
         _fail_late(core, run, standing.entry, len(standing.kept or ()), False)
-    if not core.status.is_final:
+    if not core.is_over:
         free(core, run)
 
 

@@ -51,8 +51,8 @@ class _Turn:
 class ForeignPool:
     """Like `WorkerPool`, over `thread_pool`, which stays its owner's and is never shut down here.
 
-    There are no spares: `leave` only remembers and `interrupt` does nothing. `workers` defaults to the executor's
-    own number of threads. When the executor takes no more calls, running turns do what is ready
+    There are no spares: `leave` only remembers and `interrupt` does nothing. `workers` defaults to
+    the executor's own number of threads. When the executor takes no more calls, running turns do what is ready
     as long as they last; what nobody is left to do is refused (`Refusable`), and logged.
 
     `_lock` guards the turns in flight. Never held while calling out.

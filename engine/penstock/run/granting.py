@@ -22,7 +22,7 @@ def pump(core: JobCore, run: RoutineRun) -> None:
     """Grant what is ready, if anything may be granted now."""
     if core.hold is not None or run.parked_out or core.status is not JobStatus.RUNNING:
         run.open = False
-        if core.hold is not None and not core.status.is_final:
+        if core.hold is not None and not core.is_over:
             _has_next(core, run)  # so that a step finds what would go next
         return
     if not (run.ready or run.suspended or run.grant or run.continued or run.plan.one_by_one):
@@ -128,8 +128,7 @@ def issue_for_grant(core: JobCore, run: RoutineRun) -> None:
 
 def issue(core: JobCore, run: RoutineRun, limit: int) -> Token:
     """One more token. Routines with a time-out get slices of one, so that each has its clock."""
-    token = Token(run)
-    token.limit = limit if run.plan.timeout is None else 1
+    token = Token(run, limit if run.plan.timeout is None else 1)
     run.tokens.add(token)
     core.tokens += 1
     is_coroutine = run.plan.is_async and not run.continued and not run.state_missing

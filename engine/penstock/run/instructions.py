@@ -11,7 +11,6 @@ from penstock.observe import EngineEvent
 from penstock.run.records import RoutineRun
 from penstock.run.slices import Suspended, Token
 
-
 Item = TypeVar("Item")
 _NOTHING: list[Any] = []  # nobody adds to what was taken
 

@@ -163,7 +163,7 @@ class RoutineRun:
         self.suspended: deque[Special] = deque() if plan.may_stand else _NO_SPECIALS
         self.continued: deque[Special] = deque() if plan.may_stand else _NO_SPECIALS
         self.tokens: set[Token] = set()
-        self.reports: deque[Report] = deque()
+        self.reports: deque[Report | Token] = deque()
         self.log: deque[LogRow] | None = None
         self.dirty = False
         self.stop = self.over = self.skipping = self.is_awaited = False
@@ -251,7 +251,7 @@ class RoutineRun:
             if item is not None
         }
 
-    def count_done(self, report: Report) -> None:
+    def count_done(self, report: Report | Token) -> None:
         """Count the messages of activations that have ended well as consumed."""
         if self.plan.is_uniform:
             for slot in self.slots:

@@ -106,25 +106,48 @@ class Token:
     or post behind `latch`. A token is used once.
     """
 
-    __slots__ = (
-        "begun", "ended", "finishing", "job_id", "kept", "latch", "limit", "mark", "over",
-        "parked_at", "routine", "run_", "since", "told", "worker",
-    )  # fmt: skip
+    # What most tokens never change isn't written when one is made.
+    mark: Entry | None = None
+    begun: Entry | None = None
+    told: Entry | None = None
+    worker: Named | None = None
+    kept: Kept | None = None
+    latch: LockType | None = None
+    over = ended = finishing = False
+    parked_at = ""
+    since = seconds = 0.0
+    done = 0
 
-    def __init__(self, run: RoutineRun) -> None:
+    def __init__(self, run: RoutineRun, limit: int = SLICE) -> None:
         self.run_ = run
-        self.job_id = run.job_id
-        self.routine = run.id
-        self.mark: Entry | None = None
-        self.begun: Entry | None = None
-        self.since = 0.0
-        self.limit = SLICE
-        self.told: Entry | None = None
-        self.worker: Named | None = None
-        self.kept: Kept | None = None
-        self.over = self.ended = self.finishing = False
-        self.parked_at = ""
-        self.latch: LockType | None = None
+        self.limit = limit
+
+    @property
+    def job_id(self) -> str:
+        """Of the job it works for."""
+        return self.run_.job_id
+
+    @property
+    def routine(self) -> str:
+        """The id of its routine."""
+        return self.run_.id
+
+    # A token whose slice of plain bodies ended well is its own report.
+    failed: Failed | None = None
+    returned: Entry | Special | None = None
+    suspended: Suspended | None = None
+    finished = False
+    entries: tuple[Entry, ...] = ()
+
+    @property
+    def token(self) -> Token:
+        """Itself: whose report it is."""
+        return self
+
+    @property
+    def thread(self) -> str:
+        """The name of its worker."""
+        return self._thread()
 
     @property
     def undecided(self) -> bool:
@@ -145,9 +168,10 @@ class Token:
     def run(self, worker: Named) -> float:
         """One slice, on a worker; never raises. Returns when it ended, of `time.monotonic`."""
         run = self.run_
-        self.since = monotonic()
+        start = self.since = monotonic()
         self.worker = worker
         local.run, local.token = run, self
+        report: Report | Token
         try:
             if run.plan.is_async and not run.continued:
                 report = self._prepare(run)
@@ -158,14 +182,14 @@ class Token:
         finally:
             local.run = local.token = None
         self._hand_in(run, report)
-        return self.since + report.seconds
+        return start + report.seconds
 
     def refuse(self, error: BaseException) -> None:
         """The pool won't run it."""
         self.run_.job.refuse(error)
 
-    def _hand_in(self, run: RoutineRun, report: Report) -> None:
-        if self.over and (report.suspended is not None or report.returned is not None):
+    def _hand_in(self, run: RoutineRun, report: Report | Token) -> None:
+        if self.over and isinstance(report, Report):
             for item in (report.suspended, report.returned):
                 if isinstance(item, Suspended):
                     close_body(run, item)
@@ -175,7 +199,7 @@ class Token:
         if run.over:
             run.job.late(run)  # nobody takes the news of a job that has ended
 
-    def _slice(self, run: RoutineRun) -> Report:
+    def _slice(self, run: RoutineRun) -> Report | Token:
         """Plain bodies, one after the other."""
         popleft, logic, single = run.grant.popleft, run.logic, run.plan.takes_one
         log = run.log
@@ -209,7 +233,9 @@ class Token:
                 return self._report(done, start, failed=failed)
             done += 1
             now = monotonic() if log is None else self._log_end(log, entry, now)
-        return self._report(done, start)
+        self.done = done
+        self.seconds = now - start
+        return self
 
     def _slow_slice(self, run: RoutineRun) -> Report:
         """Everything else: bodies that may stop at a ``yield``, uneven entries, Retry, `finish`."""
@@ -355,7 +381,6 @@ class Token:
         suspended: Suspended | None = None,
         finished: bool = False,
     ) -> Report:
-        self.since = start
         seconds = monotonic() - start
         entries: tuple[Entry, ...] = ()
         if isinstance(done, list):

@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     from penstock.flow import Failure
 
 
+_FINAL = ("COMPLETED", "FAILED", "CANCELLED")
+
+
 class JobStatus(Enum):
     """Where a job is in its life; `ARROWS` holds the legal moves."""
 
@@ -29,7 +32,7 @@ class JobStatus(Enum):
     @property
     def is_final(self) -> bool:
         """Whether nothing comes after it."""
-        return not ARROWS[self]
+        return self._value_ in _FINAL
 
 
 _END = frozenset({JobStatus.COMPLETED, JobStatus.FAILED, JobStatus.CANCELLED})

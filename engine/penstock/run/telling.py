@@ -118,7 +118,7 @@ class Teller:
                 MessageDropped(*self.stamp(), slot.ref, number, reason, summarize(value))
             )
 
-    def slice_ended(self, run: RoutineRun, report: Report) -> None:
+    def slice_ended(self, run: RoutineRun, report: Report | Token) -> None:
         if self.wants.kind(SliceEnded):
             self.events.append(
                 SliceEnded(*self.stamp(), run.id, report.thread, report.done, report.seconds)
