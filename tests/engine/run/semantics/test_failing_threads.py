@@ -625,6 +625,28 @@ def test_14_latest_tries_again_what_failed_and_not_what_is_newer(runtime: Runtim
     assert (slot.consumed, slot.superseded) == (2, 1)
 
 
+def test_14_latest_chooses_when_the_retry_is_over_and_not_before(runtime: Runtime) -> None:
+    tried: list[int] = []
+
+    def logic(self: Any, value: int) -> None:
+        tried.append(value)
+        if len(tried) == 1:
+            raise ValueError(value)
+
+    again = Retry(delay=0.2)
+    made = routine(logic, slots={"value": Slot(int)}, on_error=again, activation=Latest())
+    job = runtime.exec(flow_of({"r": made}), {"value": 0}, keep_open=True)
+    until(lambda: job.routines["r"].failures == 1)
+    for n in (1, 2, 3):
+        post(runtime, job, "value", n)
+        until(lambda: job.routines["r"].slots["value"].posted == n + 1)  # noqa: B023
+    in_time = len(tried) == 1
+    closed(runtime, job)
+
+    assert tried[-1] == 3
+    assert tried == [0, 0, 3] or not in_time
+
+
 def test_14_a_waiting_retry_counts_for_max_parallel(runtime: Runtime) -> None:
     tried: list[int] = []
 
@@ -1024,6 +1046,34 @@ def test_16_several_failures_at_once_are_all_kept(loop: Loop) -> None:
     kept = [(f.routine, f.slots["value"]) for f in (error_of(job), *job.dead_letters)]
     assert sorted(set(kept)) == [(name, n) for name in names for n in (0, 1)]
     assert isinstance(recording.events[-1], JobEndedEvent)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_16_letting_cancelled_pass_is_no_failure(runtime: Runtime, kind: Kind) -> None:
+    gate = Gate()
+    over = threading.Event()
+
+    def body(self: Any, value: Any) -> Steps:
+        try:
+            self.out.emit(value)
+            yield gate.wait_here
+            self.out.emit("late")
+        finally:
+            gate.open()
+            over.set()
+
+    job = runtime.exec(chain(burst([1]), of_kind(kind, body, on_error=Continue())))
+    gate.wait_came()
+    runtime.jobs.cancel(job.id)
+    finished(job, JobStatus.CANCELLED)
+    gate.open()
+    assert over.wait(DEADLINE)
+    run_another_job(runtime)
+    run_another_job(runtime)
+
+    assert job.routines["b"].failures == 0
+    assert job.dead_letters == []
+    assert job.error is None
 
 
 def test_16_an_error_while_cleaning_up_does_not_hide_the_first(runtime: Runtime) -> None:
@@ -1516,6 +1566,24 @@ def test_17_leaving_the_runtime_cancels_coroutines_and_ends_their_thread(loop: L
     assert job.status is JobStatus.CANCELLED
     assert sorted(gate.left) == [0, 1, 2]
     assert not [t for t in threading.enumerate() if t.name.startswith("penstock-async")]
+
+
+def test_17_leaving_the_runtime_cancels_tasks_that_coroutines_left_behind(loop: Loop) -> None:
+    gate = AsyncGate()
+    tasks: list[asyncio.Task[None]] = []
+
+    async def logic(self: Any, value: int) -> None:
+        tasks.append(asyncio.create_task(gate.wait_here(value)))
+        await asyncio.sleep(0)
+
+    with Runtime(workers=1, loop=loop) as runtime:
+        slots = {"value": Slot(int)}
+        finished(runtime.exec(chain(burst(range(3)), routine(logic, slots=slots))))
+        assert gate.came == [0, 1, 2]
+        assert gate.left == []
+
+    assert sorted(gate.left) == [0, 1, 2]
+    assert all(task.cancelled() for task in tasks)
 
 
 def test_17_all_coroutines_run_on_one_thread_that_starts_when_it_is_needed(loop: Loop) -> None:

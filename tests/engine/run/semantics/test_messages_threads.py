@@ -1121,6 +1121,40 @@ def test_4_attempts_at_once_are_each_kept_back_and_delivered_in_one_piece(
     assert job.routines["b"].revoked == 10 * 5
 
 
+def test_4_kept_back_emissions_that_do_not_fit_a_refusing_slot_fail_the_attempt_whole(
+    runtime: Runtime,
+) -> None:
+    gate = Gate()
+    seen: list[int] = []
+
+    def logic(self: Any, value: int) -> None:
+        for n in range(value):
+            self.out.emit(n)
+
+    def stands(self: Any, value: int) -> None:
+        gate.wait_here()
+        seen.append(value)
+
+    again = Retry(times=1, then=Continue())
+    made = routine(logic, slots={"value": Slot(int)}, on_error=again)
+    stand = routine(stands, slots={"value": Slot(int, capacity=2, overflow="fail")})
+    flow = flow_of({"r": made, "z": stand}, "r.out -> z.value")
+    job = runtime.exec(flow, {"r.value": 1}, keep_open=True)
+    gate.wait_came()
+
+    post(runtime, job, "value", 3)
+    until(lambda: job.routines["r"].failures == 2)
+    assert job.routines["z"].slots["value"].posted == 1
+    post(runtime, job, "value", 2)
+    posted(job, "z.value", 3)
+    gate.open()
+    closed(runtime, job)
+
+    assert seen == [0, 0, 1]
+    assert [(failure.type, failure.attempt) for failure in job.dead_letters] == [("SlotFull", 2)]
+    assert job.routines["r"].revoked == 6
+
+
 # ---- 5: how many at once, and in which order
 
 
@@ -1611,6 +1645,26 @@ def test_7_an_emitted_event_from_outside_without_connections_is_an_output(
 
     assert job.outputs == {"r.out": [1, 2]}
     assert job.output_counts == {"r.out": 2}
+
+
+def test_7_an_emitted_event_from_outside_is_copied_for_each_branch_if_the_event_says_so(
+    runtime: Runtime,
+) -> None:
+    x: list[Any] = []
+    y: list[Any] = []
+    made = routine(
+        lambda self, value: None, slots={"value": Slot(int)}, events=(), out=Event(copy=True)
+    )
+    flow = flow_of({"r": made, "x": sink(x), "y": sink(y)}, "r.out -> x.value", "r.out -> y.value")
+    job = runtime.exec(flow, keep_open=True)
+    value = {"words": ["a"]}
+
+    runtime.handle_event_emit(job.id, "r.out", value)
+    value["words"].append("b")
+    closed(runtime, job)
+
+    assert x == y == [{"words": ["a"]}]
+    assert x[0]["words"] is not y[0]["words"]
 
 
 def test_7_an_emitted_event_that_can_not_be_copied_takes_no_place(runtime: Runtime) -> None:
