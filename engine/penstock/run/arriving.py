@@ -72,7 +72,7 @@ def _granted(core: JobCore, slot: SlotQueue, messages: list[Message]) -> bool:
     if depth > slot.high_water:
         slot.high_water = depth
     tokens = run.tokens
-    if not tokens and (many == 1 or run.limit == 1):
+    if not (tokens or run.retrying) and (many == 1 or run.limit == 1):
         issue(core, run, SLICE)
     elif len(tokens) < run.limit:
         issue_for_grant(core, run)

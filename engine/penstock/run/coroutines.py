@@ -93,12 +93,12 @@ class CoroutineThread:
     def stop(self, deadline: float) -> None:
         """Cancel what is left and end the thread; never raises.
 
-        Returns at `deadline` (monotonic) even when a coroutine blocks the thread.
+        Returns at `deadline` (monotonic) even when a coroutine blocks the thread or goes on in
+        spite of being cancelled: then the thread ends with it.
         """
-        limit = deadline - min(0.2, max(0.0, deadline - monotonic()) / 2)
         with self._lock:
             if self._loop is not None and not self._stopping:
-                self._loop.call_soon_threadsafe(self._begin_end, limit)
+                self._loop.call_soon_threadsafe(self._begin_end)
             self._stopping = True
         thread = self._worker.thread
         if thread is not None and thread is not threading.current_thread():
@@ -124,7 +124,7 @@ class CoroutineThread:
         while not self._over:
             try:
                 loop.run_forever()
-            except BaseException:
+            except BaseException:  # noqa: BLE001 -- SystemExit, say; tasks of ours raise nothing
                 _log.exception("a task that a coroutine began ended %s's loop", _NAME)
         loop.close()
 
@@ -149,23 +149,25 @@ class CoroutineThread:
         if task is not None:
             asyncio.get_running_loop().call_soon(task.cancel)
 
-    def _begin_end(self, limit: float) -> None:
+    def _begin_end(self) -> None:
         """Likewise: what has been submitted takes its first step."""
-        self._last = asyncio.get_running_loop().create_task(self._end(limit))
+        self._last = asyncio.get_running_loop().create_task(self._end())
 
-    async def _end(self, limit: float) -> None:
+    async def _end(self) -> None:
+        """Wait for all tasks, also those that coroutines began themselves.
+
+        However long it takes: a coroutine that is thrown away instead is closed by the garbage
+        collector, and one that goes on in spite of that never lets the collector go.
+        """
         loop = asyncio.get_running_loop()
+        cancelled: set[asyncio.Task[Any]] = set()
+        while left := asyncio.all_tasks() - {self._last}:
+            for task in left - cancelled:
+                task.cancel()
+            cancelled = left
+            await asyncio.wait(left)
         try:
-            while left := asyncio.all_tasks() - {self._last}:
-                for task in left:
-                    task.cancel()
-                await asyncio.wait(left, timeout=max(0.0, limit - monotonic()))
-                if monotonic() >= limit:
-                    break
-            if left:
-                _log.warning("%d coroutines don't end when they are cancelled", len(left))
-            generators = loop.create_task(loop.shutdown_asyncgens())
-            await asyncio.wait([generators], timeout=max(0.0, limit - monotonic()))
+            await loop.shutdown_asyncgens()
         finally:
             self._over = True
             loop.stop()

@@ -51,9 +51,10 @@ class _Turn:
 class ForeignPool:
     """Like `WorkerPool`, over `thread_pool`, which stays its owner's and is never shut down here.
 
-    There are no spares: `leave` only remembers and `interrupt` does nothing. `workers` defaults to
-    the executor's own number of threads. When the executor takes no more calls, running turns do what is ready
-    as long as they last; what nobody is left to do is refused (`Refusable`), and logged.
+    There are no spares: `leave` only counts and `interrupt` does nothing. `workers` defaults to
+    the executor's own number of threads. When the executor takes no more calls, running turns do
+    what is ready as long as they last; what nobody is left to do is refused (`Refusable`), and
+    logged.
 
     `_lock` guards the turns in flight. Never held while calling out.
     """
@@ -87,17 +88,13 @@ class ForeignPool:
     # ---- work in
 
     def submit_many(self, works: Iterable[Work]) -> None:
-        """Queue slices; any thread. Ignored after `shutdown`."""
-        if self._stopping:
-            return
+        """Queue slices; any thread. After `shutdown` nobody takes them."""
         self.ready.extend(works)
         if self._in_flight < self.workers:
             self._send()
 
     def submit_drain(self, drain: Drain) -> None:
-        """Queue a look at a job's task queue; any thread. Ignored after `shutdown`."""
-        if self._stopping:
-            return
+        """Queue a look at a job's task queue; any thread. After `shutdown` nobody takes it."""
         self.urgent.append(drain)
         self.steward.wake()
 
@@ -105,15 +102,18 @@ class ForeignPool:
         """One more turn, if there is a place and none is on its way."""
         while self._guard.acquire(False):
             with self._lock:
-                free = self._in_flight < self.workers and bool(self.ready)
+                free = self._is_wanted()
                 self._in_flight += free
             if free:
                 self._submit(_Turn())
                 return
             # While we had the guard another turn may have ended, or work came and found it taken.
             self._guard.release()
-            if self._in_flight >= self.workers or not self.ready:
+            if not self._is_wanted():
                 return
+
+    def _is_wanted(self) -> bool:
+        return self._in_flight < self.workers and bool(self.ready) and not self._stopping
 
     def _submit(self, turn: _Turn) -> None:
         try:
@@ -162,7 +162,7 @@ class ForeignPool:
             return
         try:
             work.refuse(error)
-        except BaseException:
+        except BaseException:  # noqa: BLE001 -- others are to be told, too
             _log.exception("job %s: the engine failed", work.job_id)
 
     # ---- on the executor's threads
@@ -185,12 +185,12 @@ class ForeignPool:
             worker.work = work
             try:
                 worker.now = work.run(worker)
-            except BaseException:
+            except BaseException:  # noqa: BLE001 -- the thread isn't ours to end
                 worker.now = None
                 _log.exception("job %s: the engine failed", work.job_id)
             with self._lock:
                 worker.work = worker.abandoned_at = None
-            if (worker.now or monotonic()) > end:
+            if (worker.now or monotonic()) > end and not self._stopping:
                 return  # others may want the thread; what is ready gets another turn
 
     def next_work(self, worker: Worker) -> Work | None:
@@ -218,9 +218,9 @@ class ForeignPool:
         self._way.make(seconds)
 
     def leave(self, worker: Worker, work: Work, abandoned: bool = False) -> bool:
-        """Only remembered: the threads aren't ours to replace."""
+        """False: the threads aren't ours to replace. An abandoned body is only counted."""
         with self._lock:
-            if abandoned and worker in self._running and worker.work is work:
+            if abandoned and worker.work is work and worker.abandoned_at is None:
                 worker.abandoned_at = monotonic()
         return False
 

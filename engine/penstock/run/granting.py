@@ -128,11 +128,14 @@ def issue_for_grant(core: JobCore, run: RoutineRun) -> None:
 
 def issue(core: JobCore, run: RoutineRun, limit: int) -> Token:
     """One more token. Routines with a time-out get slices of one, so that each has its clock."""
-    token = Token(run, limit if run.plan.timeout is None else 1)
+    plan = run.plan
+    token = Token(run, limit if plan.timeout is None else 1)
     run.tokens.add(token)
     core.tokens += 1
-    is_coroutine = run.plan.is_async and not run.continued and not run.state_missing
-    (core.out.coroutines if is_coroutine else core.out.tokens).append(token)
+    if plan.is_async and not run.continued and not run.state_missing:
+        core.out.coroutines.append(token)
+    else:
+        core.out.tokens.append(token)
     return token
 
 

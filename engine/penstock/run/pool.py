@@ -69,17 +69,13 @@ class WorkerPool:
     # ---- work in, work out
 
     def submit_many(self, works: Iterable[Work]) -> None:
-        """Queue slices; any thread. Ignored after `shutdown`."""
-        if self._stopping:
-            return
+        """Queue slices; any thread. After `shutdown` nobody takes them."""
         self.ready.extend(works)
         if (self._idle or self._missing) and not self._waking:
             self._wake()
 
     def submit_drain(self, drain: Drain) -> None:
-        """Queue a look at a job's task queue; any thread. Ignored after `shutdown`."""
-        if self._stopping:
-            return
+        """Queue a look at a job's task queue; any thread. After `shutdown` nobody takes it."""
         self.urgent.append(drain)
         if not self._waking:
             if self._idle or self._missing:
@@ -278,7 +274,7 @@ class WorkerPool:
             worker.work = work
             try:
                 worker.now = work.run(worker)
-            except BaseException:
+            except BaseException:  # noqa: BLE001 -- the worker serves everybody
                 worker.now = None
                 if worker.interrupted_at is None:
                     _log.exception("job %s: the engine failed", work.job_id)

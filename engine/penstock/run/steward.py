@@ -99,7 +99,10 @@ class Steward:
             self.wake()
 
     def stop(self, deadline: float) -> None:
-        """End the thread; returns at `deadline` (monotonic) even when it is still at work."""
+        """End the thread, once no drain is left; deadlines are forgotten.
+
+        Returns at `deadline` (monotonic) even when it is still at work.
+        """
         with self._lock:
             self._stopping = True
             self._heap.clear()
@@ -122,9 +125,11 @@ class Steward:
 
     def _live(self) -> None:
         guard, latch = self._guard, self._latch
-        while not self._stopping:
+        while True:
             while self._drain_one() | self._call_due():
                 pass
+            if self._stopping:
+                return
             guard.release()
             if (any(self._urgent) or self._stopping) and guard.acquire(False):
                 continue
@@ -132,17 +137,17 @@ class Steward:
                 latch.acquire()  # woken in the moment in which its time was over
 
     def _drain_one(self) -> bool:
-        """One drain of each pool; whether there was any. Nothing more once it is to end."""
+        """One drain of each pool; whether there was any."""
         found = False
         for urgent in self._urgent:
             try:
                 drain = urgent.popleft()
             except IndexError:
                 continue
-            found = not self._stopping
+            found = True
             try:
                 drain.drain()
-            except BaseException:
+            except BaseException:  # noqa: BLE001 -- it drains for everybody
                 _log.exception("job %s: the engine failed", drain.job_id)
         return found
 
@@ -156,7 +161,7 @@ class Steward:
             del self._next[job]
         try:
             job.due()
-        except BaseException:
+        except BaseException:  # noqa: BLE001 -- it keeps everybody's time
             _log.exception("a deadline of %r failed", job)
         return True
 
