@@ -22,6 +22,7 @@ from penstock.host.protocol import (
     EngineSnapshot,
     JobSnapshot,
     RoutineValues,
+    StallChoice,
     StartRefused,
     ThreadTable,
     Told,
@@ -31,6 +32,7 @@ from penstock.host.threads import HOST_THREAD, ThreadCensus
 from penstock.run import JobExecutor, Runtime, Sample, failure_of
 
 Command = Callable[[], None]
+KEPT_JOBS = 50
 _LAST_SECONDS = 1.0
 _WAKING_SECONDS = 0.03
 _log = logging.getLogger(__name__)
@@ -41,7 +43,8 @@ class EngineClient:
 
     Every call returns at once; commands are carried out in order on the host thread, which also
     imports flows, so no caller waits for user code. What came of a command
-    is told by `drain`. Nothing is started before the first `start`.
+    is told by `drain`. Nothing is started before the first `start`. Of the jobs whose end was
+    fetched, the newest `KEPT_JOBS` can still be asked about.
 
     `drain` is for one caller (a window's timer); everything else may be called on any thread.
     """
@@ -60,6 +63,7 @@ class EngineClient:
         self._closed = False
         self._before: ThreadTable | None = None
         self._before_until = 0.0
+        self._ends_fetched = 0
 
     # ---- commands
 
@@ -97,6 +101,17 @@ class EngineClient:
         """End a job."""
         self._send("cancel", job_id, lambda _: self._engine().jobs.cancel(job_id))
 
+    def unstall(self, job_id: str, choice: StallChoice) -> None:
+        """End a stall: ``grow`` the full slots, ``drop`` what waits at them, or ``cancel`` the job.
+
+        Does nothing to a job that isn't stalled.
+        """
+        self._send("unstall", job_id, lambda _: self._engine().jobs.unstall(job_id, choice))
+
+    def resize(self, job_id: str, port: str, capacity: int) -> None:
+        """Give a slot (``routine.slot``) of a job another capacity."""
+        self._send("resize", job_id, lambda _: self._engine().jobs.resize(job_id, port, capacity))
+
     def breakpoints(self, specs: Sequence[BreakpointSpec]) -> None:
         """Replace the whole list, for jobs that run and for later ones."""
         self._breakpoints = tuple(specs)
@@ -119,7 +134,11 @@ class EngineClient:
         """
         if ask:
             self.ask()
-        return self._monitor.drain()
+        told = self._monitor.drain()
+        if self._ends_fetched != self._monitor.ends_fetched:
+            self._ends_fetched = self._monitor.ends_fetched
+            self._commands.put(self._reap)
+        return told
 
     def make_way(self, seconds: float) -> None:
         """Begin no activation for so long, because the window needs the interpreter; 0: go on.
@@ -143,7 +162,7 @@ class EngineClient:
         return self._monitor.lost
 
     def snapshot(self) -> EngineSnapshot:
-        """All jobs with their counters, and the pool."""
+        """All jobs that are kept with their counters, and the pool."""
         executors = self._runtime.jobs.list() if self._runtime is not None else []
         pool = self._census.pool_use(self._runtime)
         return EngineSnapshot(tuple(map(_job_snapshot, executors)), pool, self.lost)
@@ -156,9 +175,11 @@ class EngineClient:
         return self._census.table(self._runtime)
 
     def last_values(self, job_id: str, routine: str) -> RoutineValues:
-        """Summaries of the last values per port; empty for what isn't known."""
+        """Summaries of the last values per port; empty for what isn't known or kept."""
         executor = self._executor(job_id)
-        slots, events = executor.reads.values(routine) if executor is not None else ({}, {})
+        if executor is None:
+            return RoutineValues(job_id, routine, {}, {}, kept=False)
+        slots, events = executor.reads.values(routine)
         return RoutineValues(
             job_id,
             routine,
@@ -217,6 +238,11 @@ class EngineClient:
             self._set_breakpoints()
         return self._runtime
 
+    def _reap(self) -> None:
+        """Forget old ended jobs; whatever ended since is among the newest, or told all the same."""
+        if self._runtime is not None:
+            self._runtime.jobs.reap(keep=KEPT_JOBS)
+
     def _set_breakpoints(self) -> None:
         if self._debugger is not None:
             specs = self._breakpoints
@@ -236,7 +262,7 @@ class EngineClient:
                 return self._refuse(name, job_id, "no job has been started")
             try:
                 return act(self._debugger)
-            except PenstockError as error:
+            except (PenstockError, ValueError) as error:
                 return self._refuse(name, job_id, str(error))
 
         if self._host is None:
@@ -267,6 +293,7 @@ def _job_snapshot(executor: JobExecutor) -> JobSnapshot:
         picture.started_at,
         picture.finished_at,
         picture.routines,
+        picture.stalled,
     )
 
 

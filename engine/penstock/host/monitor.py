@@ -15,6 +15,7 @@ from penstock.observe import (
     JobProgress,
     JobResumed,
     JobStarted,
+    Stalled,
     StepIgnored,
 )
 
@@ -27,7 +28,9 @@ class Monitor(Instrument):
 
     State events and replies are never dropped; display events (failures, samples) beyond the
     capacity are counted in `lost` instead. ``_lock`` guards the buffer and counts; never held
-    while calling out. Counters that are as they were are dropped.
+    while calling out. Counters that are as they were are dropped. It doesn't listen to single
+    messages, dropped ones included: building an event for each would slow the engine down, and
+    the counters tell how many there were.
     """
 
     def __init__(self, capacity: int = DISPLAY_CAPACITY) -> None:
@@ -38,13 +41,19 @@ class Monitor(Instrument):
         self._lock = threading.Lock()
         self._buffer: deque[Told] = deque()
         self._display = 0
+        self._ended = 0
+        self.ends_fetched = 0
 
     def drain(self) -> tuple[Told, ...]:
-        """Everything since the last call, in the order it was told."""
+        """Everything since the last call, in the order it was told.
+
+        `ends_fetched` counts the jobs whose last counters and end were among it, ever.
+        """
         with self._lock:
             taken = tuple(self._buffer)
             self._buffer.clear()
             self._display = 0
+            self.ends_fetched = self._ended
         return taken
 
     def reply(self, reply: Reply) -> None:
@@ -52,18 +61,20 @@ class Monitor(Instrument):
         with self._lock:
             self._buffer.append(reply)
 
-    def display(self, event: EngineEvent) -> None:
-        """Keep an event that may be lost when nobody drains."""
+    def display(self, event: EngineEvent) -> bool:
+        """Keep an event that may be lost when nobody drains; whether it was kept."""
         with self._lock:
             if self._display >= self._capacity:
                 self.lost += 1
-                return
+                return False
             self._display += 1
             self._buffer.append(event)
+        return True
 
     def _state(self, event: EngineEvent) -> None:
         with self._lock:
             self._buffer.append(event)
+            self._ended += isinstance(event, JobEnded)
 
     def due_samples(self) -> list[str]:
         """Jobs whose counters may have changed, and which haven't been asked for them yet.
@@ -85,8 +96,8 @@ class Monitor(Instrument):
         self._asked.discard(event.job_id)
         if event.status in _FINAL:
             self._state(event)
-        elif last is None or _counters(last) != _counters(event):
-            self.display(event)
+        elif (last is None or _counters(last) != _counters(event)) and not self.display(event):
+            self._last[event.job_id] = last  # what got lost isn't known to whoever drains
 
     def on_job_held(self, event: JobHeld) -> None:
         self._last[event.job_id] = None
@@ -97,6 +108,10 @@ class Monitor(Instrument):
         self._state(event)
 
     def on_step_ignored(self, event: StepIgnored) -> None:
+        self._state(event)
+
+    def on_stalled(self, event: Stalled) -> None:
+        self._last[event.job_id] = None
         self._state(event)
 
     def on_job_ended(self, event: JobEnded) -> None:
@@ -113,4 +128,4 @@ def _stands_still(last: JobProgress | None) -> bool:
 
 
 def _counters(progress: JobProgress) -> tuple[object, ...]:
-    return progress.status, progress.running, progress.routines
+    return progress.status, progress.running, progress.routines, progress.stalled

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass
 from functools import cache
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import TypeAdapter
 
 from penstock.observe import EngineEvent, RoutineCount, ValueSummary
 from penstock.observe import from_json as event_from_json
 from penstock.observe import to_json as event_to_json
+
+StallChoice = Literal["grow", "drop", "cancel"]
+"""What to do about a stall: give the full slots room, drop what waits at them, end the job."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +49,11 @@ class CommandRefused:
 
 @dataclass(frozen=True, slots=True)
 class PoolUse:
-    """The worker pool at one moment; ``backlog`` is slices waiting for a worker."""
+    """The worker pool at one moment; ``backlog`` is slices waiting for a worker.
+
+    ``spare`` counts workers above its size: their bodies stand waiting, or they are kept for
+    reuse. ``abandoned`` ones are in bodies whose activation is over.
+    """
 
     size: int
     busy: int
@@ -54,14 +61,19 @@ class PoolUse:
     backlog: int
     threads: int
     threads_high_water: int
+    spare: int = 0
+    abandoned: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class ThreadInfo:
-    """One live thread. ``role``: worker, loop, steward, host, window or foreign.
+    """One live thread. ``role``: worker, loop, steward, async, host, window or foreign.
 
-    ``state``: running, idle, waits or "" (foreign). ``since`` is seconds since the present
-    activation (or idle time) began; None when nobody knows.
+    ``state`` of a worker: running, idle, waits (its body stands waiting, so it doesn't count) or
+    abandoned (its activation is over, the body isn't); of a loop: running or waits; of the
+    asyncio thread: running or idle; "" where nobody knows. ``since`` is seconds since the present
+    activation (or idle time) began, on the asyncio thread since the oldest; None when nobody
+    knows.
     """
 
     name: str
@@ -84,7 +96,7 @@ class ThreadTable:
 
 @dataclass(frozen=True, slots=True)
 class JobSnapshot:
-    """One job as it is now."""
+    """One job as it is now; ``stalled`` names the full slots of a stall."""
 
     job_id: str
     flow: str
@@ -94,11 +106,12 @@ class JobSnapshot:
     started_at: float | None
     finished_at: float | None
     routines: dict[str, RoutineCount]
+    stalled: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class EngineSnapshot:
-    """All jobs the engine knows, oldest first, and its pool."""
+    """All jobs the engine keeps, oldest first, and its pool; of ended ones it keeps the newest."""
 
     jobs: tuple[JobSnapshot, ...]
     pool: PoolUse
@@ -116,12 +129,16 @@ class ValueSample:
 
 @dataclass(frozen=True, slots=True)
 class RoutineValues:
-    """The last values per port of one routine in one job, newest last."""
+    """The last values per port of one routine in one job, newest last.
+
+    ``kept`` is False for a job the engine has forgotten: there may have been values.
+    """
 
     job_id: str
     routine: str
     slots: dict[str, tuple[ValueSample, ...]]
     events: dict[str, tuple[ValueSample, ...]]
+    kept: bool = True
 
 
 Reply = StartRefused | CommandRefused

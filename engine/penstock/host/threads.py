@@ -9,6 +9,8 @@ from penstock.host.protocol import PoolUse, ThreadInfo, ThreadTable
 from penstock.run import JobExecutor, Runtime, WorkerInfo
 
 HOST_THREAD = "penstock-host"
+_STEWARD_THREAD = "penstock-steward"
+_ASYNC_THREAD = "penstock-async"
 
 
 class ThreadCensus:
@@ -25,7 +27,16 @@ class ThreadCensus:
         if runtime is None:
             return PoolUse(self._workers, 0, 0, 0, live, self._high_water)
         use = runtime.statistics()
-        return PoolUse(use.workers, use.busy, use.idle, use.backlog, live, self._high_water)
+        return PoolUse(
+            use.workers,
+            use.busy,
+            use.idle,
+            use.backlog,
+            live,
+            self._high_water,
+            use.spare_threads,
+            use.abandoned_threads,
+        )
 
     def table(self, runtime: Runtime | None) -> ThreadTable:
         """Pool use and one row per live thread, ours first."""
@@ -38,26 +49,38 @@ class ThreadCensus:
                 thread = executor.event_loop_thread
                 if thread is not None and thread.is_alive():
                     known[thread.ident] = _loop_row(executor, thread, now)
-        rows = [known.get(t.ident) or _other_row(t) for t in threading.enumerate()]
+        rows = [
+            _async_row(t, runtime, now)
+            if t.name == _ASYNC_THREAD and runtime is not None
+            else known.get(t.ident) or _other_row(t)
+            for t in threading.enumerate()
+        ]
         rows.sort(key=lambda row: (_ROLES.index(row.role), len(row.name), row.name))
         return ThreadTable(self.pool_use(runtime), tuple(rows))
 
 
-_ROLES = ("worker", "loop", "host", "window", "foreign")
+_ROLES = ("worker", "loop", "steward", "async", "host", "window", "foreign")
 
 
 def _worker_row(worker: WorkerInfo, now: float) -> ThreadInfo:
-    state = "running" if worker.busy else "idle"
     return ThreadInfo(
         name=worker.name,
         ident=worker.ident or 0,
         role="worker",
-        state="left" if worker.outside else state,
+        state=_worker_state(worker),
         job_id=worker.job_id,
         routine=worker.routine,
         since=max(0.0, now - worker.since) if worker.since else None,
         daemon=True,
     )
+
+
+def _worker_state(worker: WorkerInfo) -> str:
+    if not worker.busy:
+        return "idle"
+    if worker.abandoned:
+        return "abandoned"
+    return "waits" if worker.outside else "running"
 
 
 def _loop_row(executor: JobExecutor, thread: threading.Thread, now: float) -> ThreadInfo:
@@ -68,10 +91,38 @@ def _loop_row(executor: JobExecutor, thread: threading.Thread, now: float) -> Th
     )
 
 
+def _async_row(thread: threading.Thread, runtime: Runtime, now: float) -> ThreadInfo:
+    """The asyncio thread: its one coroutine, or how long the oldest of several has run."""
+    tasks = [
+        (token.since, executor.id, token.routine)
+        for executor in runtime.jobs.list()
+        for run in executor.core.runs
+        if run.plan.is_async
+        for token in tuple(run.tokens)
+        if token.worker is not None
+    ]
+    state = "running" if tasks else "idle"
+    since, job_id, routine = min(tasks, default=(0.0, "", ""))
+    if len({task[1:] for task in tasks}) > 1:
+        job_id = routine = ""
+    return ThreadInfo(
+        thread.name,
+        thread.ident or 0,
+        "async",
+        state,
+        job_id,
+        routine,
+        max(0.0, now - since) if since else None,
+        thread.daemon,
+    )
+
+
 def _other_row(thread: threading.Thread) -> ThreadInfo:
     role = "foreign"
     if thread.name == HOST_THREAD:
         role = "host"
+    elif thread.name == _STEWARD_THREAD:
+        role = "steward"
     elif thread is threading.main_thread():
         role = "window"
     return ThreadInfo(thread.name, thread.ident or 0, role, "", "", "", None, thread.daemon)

@@ -19,7 +19,9 @@ from penstock.host import (
     BreakpointSpec,
     CommandRefused,
     EngineClient,
+    StallChoice,
     StartRefused,
+    ThreadInfo,
     Told,
     from_json,
     to_json,
@@ -33,15 +35,17 @@ from penstock.observe import (
     JobResumed,
     JobStarted,
     JobView,
+    Stalled,
     StepIgnored,
 )
 
 DEADLINE = 10.0
 
 SOURCE = """
+import asyncio
 from pydantic import BaseModel, Field
 from helpers.bodies import Gate
-from penstock import Event, Routine, Slot, Continue
+from penstock import Continue, Event, Every, Routine, Slot
 
 gate = Gate()
 
@@ -72,6 +76,28 @@ class Failing(Routine):
     on_error = Continue()
     def logic(self, value):
         raise ValueError(value)
+
+class Many(Routine):
+    out = Event(int)
+    class Config(BaseModel):
+        many: int = 4
+    def logic(self):
+        for n in range(self.config.many):
+            self.out.emit(n)
+
+class Both(Routine):
+    value = Slot(int, capacity=2)
+    other = Slot(int)
+    def logic(self, value, other): pass
+
+class Waits(Routine):
+    async def logic(self):
+        while not self.cancelled:
+            await asyncio.sleep(0.01)
+
+class Timed(Routine):
+    activation = Every(60.0)
+    def logic(self): pass
 
 class Mean(Routine):
     out = Event(object)
@@ -462,7 +488,7 @@ def test_foreign_threads_are_listed_as_such(
         thread.join()
 
 
-def test_a_bodys_worker_of_a_cancelled_job_has_left(
+def test_a_bodys_worker_of_a_cancelled_job_is_abandoned(
     client: EngineClient, watch: Watch, folder: Folder
 ) -> None:
     job_id = client.start(folder.chain("Numbers", "Gated"), str(folder.path))
@@ -471,9 +497,161 @@ def test_a_bodys_worker_of_a_cancelled_job_has_left(
     client.cancel(job_id)
     watch.ended(job_id)
 
-    watch.until(lambda: any(row.state == "left" for row in client.threads().threads))
-    assert client.threads().pool.size == 2
+    watch.until(lambda: client.threads().pool.abandoned == 1)
+    table = client.threads()
+    rows = [row for row in table.threads if row.state == "abandoned"]
+    assert [(row.role, row.job_id, row.routine) for row in rows] == [("worker", job_id, "b")]
+    assert (table.pool.size, table.pool.busy) == (2, 0)
     folder.gate.open()
+    watch.until(lambda: client.threads().pool.abandoned == 0)
+
+
+@pytest.fixture
+def stalled_job(
+    client: EngineClient, watch: Watch, folder: Folder, caplog: pytest.LogCaptureFixture
+) -> Callable[..., str]:
+    """Starts a job whose join never gets its other half; its stall has been told and logged."""
+
+    def start(many: int = 4) -> str:
+        flow = folder.flow({"a": "Many", "b": "Both"}, "a.out -> b.value", a={"many": many})
+        job_id = client.start(flow, str(folder.path))
+        watch.until(lambda: watch.of(Stalled, job_id))
+        caplog.clear()
+        return job_id
+
+    return start
+
+
+@pytest.mark.parametrize("choice", ["grow", "drop", "cancel"])
+def test_a_stall_is_told_and_ended_by_choice(
+    client: EngineClient, watch: Watch, stalled_job: Callable[..., str], choice: StallChoice
+) -> None:
+    job_id = stalled_job()
+    assert watch.of(Stalled)[0].slots == ("b.value",)
+    assert client.snapshot().jobs[0].stalled == ("b.value",) == watch.view(job_id).stalled
+
+    client.unstall(job_id, choice)
+
+    end = watch.ended(job_id)
+    slot = watch.view(job_id).routines["b"].slots["value"]
+    assert (end.status, slot.capacity, slot.dropped, slot.discarded) == {
+        "grow": ("COMPLETED", 4, 0, 4),
+        "drop": ("COMPLETED", 2, 2, 2),
+        "cancel": ("CANCELLED", 2, 0, 0),
+    }[choice]
+    assert watch.view(job_id).stalled == ()
+
+
+def test_a_slot_is_resized(
+    client: EngineClient, watch: Watch, stalled_job: Callable[..., str]
+) -> None:
+    job_id = stalled_job()
+
+    client.resize(job_id, "b.value", 9)
+
+    assert watch.ended(job_id).status == "COMPLETED"
+    assert watch.view(job_id).routines["b"].slots["value"].capacity == 9
+
+
+def test_a_choice_or_size_that_can_not_be_is_refused(
+    client: EngineClient, watch: Watch, stalled_job: Callable[..., str]
+) -> None:
+    job_id = stalled_job()
+
+    client.unstall(job_id, "wait")  # type: ignore[arg-type]
+    client.unstall("77", "grow")
+    client.resize(job_id, "b.value", 0)
+    client.resize(job_id, "b.nothing", 5)
+
+    watch.until(lambda: len(watch.of(CommandRefused)) == 4)
+    told = [(refused.command, refused.job_id) for refused in watch.of(CommandRefused)]
+    assert told == [
+        ("unstall", job_id), ("unstall", "77"), ("resize", job_id), ("resize", job_id)
+    ]  # fmt: skip
+    client.unstall(job_id, "cancel")
+    watch.ended(job_id)
+
+
+def test_a_body_that_stands_waiting_for_room_is_shown_as_such(
+    client: EngineClient, watch: Watch, stalled_job: Callable[..., str]
+) -> None:
+    """Past the slot's two and two more at the connection, `emit` itself waits."""
+    job_id = stalled_job(many=9)
+
+    table = client.threads()
+
+    rows = [row for row in table.threads if row.state == "waits" and row.role == "worker"]
+    assert [(row.job_id, row.routine) for row in rows] == [(job_id, "a")]
+    assert (table.pool.busy, table.pool.spare) == (0, 1)
+    client.unstall(job_id, "cancel")
+    watch.ended(job_id)
+
+
+def test_steward_and_asyncio_thread_have_their_roles(
+    client: EngineClient, watch: Watch, folder: Folder
+) -> None:
+    job_id = client.start(folder.flow({"a": "Waits", "b": "Timed"}), str(folder.path))
+
+    def roles() -> dict[str, ThreadInfo]:
+        return {row.role: row for row in client.threads().threads}
+
+    watch.until(lambda: "async" in roles() and roles()["async"].job_id)
+    row = roles()["async"]
+    assert (row.name, row.state, row.routine) == ("penstock-async", "running", "a")
+    assert row.since is not None
+    watch.until(lambda: "steward" in roles())
+    assert roles()["steward"].name == "penstock-steward"
+    again = client.start(folder.flow({"d": "Waits"}), str(folder.path))
+    watch.until(lambda: not roles()["async"].routine)
+    assert (roles()["async"].state, roles()["async"].job_id) == ("running", "")
+    for one in (job_id, again):
+        client.cancel(one)
+        watch.ended(one)
+    watch.until(lambda: roles()["async"].state == "idle")
+
+
+def test_of_ended_jobs_the_newest_can_be_asked_about_the_others_are_forgotten(
+    client: EngineClient, watch: Watch, folder: Folder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("penstock.host.client.KEPT_JOBS", 2)
+    text, path = folder.chain("Numbers", "Pass"), str(folder.path)
+    live = client.start(folder.chain("Numbers", "Gated"), path)
+    watch.until(lambda: watch.of(JobStarted))
+    ended = []
+    for _ in range(4):
+        ended.append(client.start(text, path))
+        watch.ended(ended[-1])
+
+    def kept() -> list[str]:
+        return [job.job_id for job in client.snapshot().jobs]
+
+    watch.until(lambda: kept() == [live, *ended[2:]])
+    gone = client.last_values(ended[0], "b")
+    assert (gone.kept, gone.slots, gone.events) == (False, {}, {})
+    assert client.last_values(ended[3], "b").kept
+    for command in (client.pause, client.resume, client.step, client.cancel):
+        command(ended[0])
+    watch.until(lambda: len(watch.of(CommandRefused)) == 4)
+    assert watch.view(ended[0]).routines["b"].activations == 3, "told before it was forgotten"
+    folder.gate.open()
+    watch.ended(live)
+
+
+def test_jobs_whose_end_was_not_fetched_are_kept(
+    client: EngineClient, folder: Folder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("penstock.host.client.KEPT_JOBS", 0)
+    watch, tick = Watch(client), threading.Event()
+    for _ in range(3):
+        client.start(folder.chain("Numbers"), str(folder.path))
+    end = monotonic() + DEADLINE
+    while [job.status for job in client.snapshot().jobs] != ["COMPLETED"] * 3:
+        assert monotonic() < end, client.snapshot()
+        tick.wait(0.01)
+
+    watch.until(lambda: not client.snapshot().jobs)
+
+    assert len(watch.of(JobEnded)) == 3
 
 
 def test_values_that_bite_are_summed_up(client: EngineClient, watch: Watch, folder: Folder) -> None:

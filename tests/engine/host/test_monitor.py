@@ -7,13 +7,19 @@ import threading
 from penstock.host.monitor import Monitor
 from penstock.host.protocol import CommandRefused
 from penstock.observe import (
+    ActivationEnded,
     ActivationFailed,
+    ActivationStarted,
     FailureSummary,
+    Instruments,
     JobEnded,
     JobHeld,
     JobProgress,
     JobResumed,
     JobStarted,
+    MessageDropped,
+    MessageQueued,
+    Stalled,
     StepIgnored,
 )
 
@@ -46,13 +52,15 @@ def test_state_events_and_replies_are_never_dropped() -> None:
         JobHeld(4, "j", 0.0, 1, 1, "pause", "", (), (), (), 0),
         StepIgnored(5, "j", 0.0, "no"),
         JobResumed(6, "j", 0.0, 1, False, ""),
-        JobEnded(7, "j", 0.0, "COMPLETED", None, {}),
+        Stalled(7, "j", 0.0, ("b.x",), ("a",)),
+        JobEnded(8, "j", 0.0, "COMPLETED", None, {}),
     ]
     monitor.on_job_started(told[0])  # type: ignore[arg-type]
     monitor.on_job_held(told[1])  # type: ignore[arg-type]
     monitor.on_step_ignored(told[2])  # type: ignore[arg-type]
     monitor.on_job_resumed(told[3])  # type: ignore[arg-type]
-    monitor.on_job_ended(told[4])  # type: ignore[arg-type]
+    monitor.on_stalled(told[4])  # type: ignore[arg-type]
+    monitor.on_job_ended(told[5])  # type: ignore[arg-type]
     monitor.reply(CommandRefused("pause", "j", "no"))
 
     assert monitor.drain() == (failed(1), *told, CommandRefused("pause", "j", "no"))
@@ -84,6 +92,52 @@ def test_counters_that_are_as_they_were_are_not_told_again() -> None:
         monitor.on_job_progress(one)
 
     assert monitor.drain() == (first, other)
+
+
+def test_counters_that_got_lost_are_told_when_there_is_room_again() -> None:
+    monitor = Monitor(capacity=1)
+    stalled = JobProgress(2, "j", 0.0, "RUNNING", 0, {}, ("b.x",))
+    goes_on = progress(4, "RUNNING")
+    monitor.on_job_progress(stalled)
+    monitor.on_job_progress(progress(3, "RUNNING"))
+    assert (monitor.drain(), monitor.lost) == ((stalled,), 1)
+
+    monitor.on_job_progress(goes_on)
+
+    assert monitor.drain() == (goes_on,)
+
+
+def test_counters_after_a_stall_are_told_also_when_nothing_else_has_changed() -> None:
+    monitor = Monitor()
+    stall = Stalled(2, "j", 0.0, ("b.x",), ("a",))
+    first, still, goes_on = progress(1, "RUNNING"), progress(3, "RUNNING"), progress(5, "RUNNING")
+
+    monitor.on_job_progress(first)
+    monitor.on_stalled(stall)
+    monitor.on_job_progress(JobProgress(3, "j", 0.0, "RUNNING", 0, {}, ("b.x",)))
+    monitor.on_job_progress(goes_on)
+
+    told = monitor.drain()
+    assert (told[0], told[1], told[3]) == (first, stall, goes_on)
+    assert still not in told
+
+
+def test_ends_that_were_fetched_are_counted() -> None:
+    monitor = Monitor()
+    monitor.on_job_ended(JobEnded(1, "j", 0.0, "COMPLETED", None, {}))
+    monitor.on_job_ended(JobEnded(1, "k", 0.0, "FAILED", FAILURE, {}))
+    assert monitor.ends_fetched == 0
+
+    monitor.drain()
+
+    assert monitor.ends_fetched == 2
+
+
+def test_no_events_of_single_messages_are_wanted() -> None:
+    instruments = Instruments([Monitor()])
+
+    for kind in (MessageQueued, MessageDropped, ActivationStarted, ActivationEnded):
+        assert not instruments.wants(kind), "the engine would build one for each message"
 
 
 def test_a_job_is_asked_for_counters_once_at_a_time_and_not_while_it_stands_still() -> None:
