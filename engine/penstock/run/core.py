@@ -349,7 +349,7 @@ class JobCore:
             self.step_ended()
         elif self.hold is not None or run.parked_out:
             recall_unstepped(self, run)
-        elif run.stop or not run.open or run.ready or run.grant or run.continued:
+        elif run.stop or not run.open or run.ready or run.grant or run.suspended or run.continued:
             free(self, run)
 
     def _take_plain(self, run: RoutineRun, token: Report | Token) -> None:

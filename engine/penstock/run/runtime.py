@@ -10,7 +10,7 @@ from concurrent.futures import Executor
 from dataclasses import dataclass
 from time import monotonic
 from types import TracebackType
-from typing import Any
+from typing import Any, Self
 
 from penstock.errors import FlowError, UnknownPort
 from penstock.flow import Flow, check_json, check_python, instantiate, port_ref
@@ -202,7 +202,7 @@ class Runtime:
         self.jobs.stop_coroutines(deadline)
         self.pool.shutdown(deadline)
 
-    def __enter__(self) -> Runtime:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(
