@@ -2,7 +2,8 @@
 
 General layout, a line imports only lines below it:
     cli                     the command line
-    host                    the engine behind a client of plain data: what a window talks to
+    host | testing          the engine behind a client of plain data: what a window talks to |
+                            flows and routines run on a test's own thread
     debug                   steering a run: pause, step, breakpoints
     run                     threads, queues, states: pool, executor, manager, runtime, core
     flow | observe          what a flow is | what can be told about a run, and its fold
