@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import threading
+from _thread import LockType, allocate_lock
+from contextlib import suppress
 from dataclasses import dataclass
 from time import monotonic
 
@@ -88,25 +90,26 @@ class Debugger:
 
 
 class _Listener(Instrument):
-    """Keeps what is held. Called on job loops; `_changed` guards the tables.
+    """Keeps what is held. Called on job loops; `_lock` guards the tables.
 
     A hold that a step or resume was asked for counts as let go from that call on, so that a
     caller who steps and then waits gets the next one; an ignored step takes that back.
     """
 
     def __init__(self) -> None:
-        self._changed = threading.Condition()
+        self._lock = threading.Lock()
+        self._waiting: list[LockType] = []
         self._held: dict[str, Held] = {}
         self._let_go: dict[str, tuple[int, int]] = {}
 
     def let_go(self, held: Held) -> None:
-        with self._changed:
+        with self._lock:
             self._let_go[held.job_id] = (held.id, held.generation)
 
     def on_step_ignored(self, event: StepIgnored) -> None:
-        with self._changed:
+        with self._lock:
             self._let_go.pop(event.job_id, None)
-            self._changed.notify_all()
+            self._wake()
 
     def on_job_held(self, event: JobHeld) -> None:
         held = Held(
@@ -119,35 +122,48 @@ class _Listener(Instrument):
             event.running,
             event.generation,
         )
-        with self._changed:
+        with self._lock:
             self._held[event.job_id] = held
-            self._changed.notify_all()
+            self._wake()
 
     def on_job_resumed(self, event: JobResumed) -> None:
-        with self._changed:
+        with self._lock:
             self._held.pop(event.job_id, None)
 
     def on_job_ended(self, event: JobEnded) -> None:
-        with self._changed:
+        with self._lock:
             self._held.pop(event.job_id, None)
             self._let_go.pop(event.job_id, None)
-            self._changed.notify_all()
+            self._wake()
 
     def held(self, job_id: str | None) -> list[Held]:
-        with self._changed:
+        with self._lock:
             found = [h for h in self._held.values() if job_id in (None, h.job_id)]
             found = [h for h in found if self._is_unresumed(h)]
         return sorted(found, key=lambda held: (held.generation, held.id))
 
     def wait(self, job_id: str, timeout: float | None, executor: JobExecutor) -> Held | None:
         deadline = None if timeout is None else monotonic() + timeout
-        with self._changed:
-            while (held := self._unresumed(job_id)) is None:
-                left = None if deadline is None else deadline - monotonic()
-                if executor.status.is_final or (left is not None and left <= 0):
-                    return None
-                self._changed.wait(left)
-            return held
+        latch = allocate_lock()
+        latch.acquire()
+        while True:
+            with self._lock:
+                held = self._unresumed(job_id)
+                if held is not None or executor.status.is_final:
+                    return held
+                self._waiting.append(latch)
+            left = None if deadline is None else deadline - monotonic()
+            if not executor.thread_pool.wait(latch, left):
+                with self._lock:
+                    with suppress(ValueError):  # it was woken meanwhile
+                        self._waiting.remove(latch)
+                    return self._unresumed(job_id)
+
+    def _wake(self) -> None:
+        """Under the lock: who waits looks again."""
+        for latch in self._waiting:
+            latch.release()
+        self._waiting.clear()
 
     def _unresumed(self, job_id: str) -> Held | None:
         held = self._held.get(job_id)
