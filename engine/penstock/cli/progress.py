@@ -4,31 +4,47 @@ from __future__ import annotations
 
 import sys
 import time
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from typing import TextIO
 
-from penstock.observe import RoutineCount
+from penstock.flow import Failure
+from penstock.observe import ActivationFailed, Instrument, RoutineCount
 from penstock.run import JobSnapshot, JobState, JobStatus
 
 SECONDS_PER_LINE = 2.0  # where lines stay: in a file, a pipe, a log of CI
 SECONDS_PER_UPDATE = 0.1  # where one line is overwritten: on a terminal
 CLEAR_LINE = "\r\x1b[K"
+LETTERS_SHOWN = 5
+_LETTER_LENGTH = 200
+_ALWAYS = ("activations", "failures", "seconds")
+_LOSSES = ("dead", "dropped", "superseded", "skipped", "discarded")
+_COLUMNS = ("activations", "failures", "retries", *_LOSSES, "revoked", "seconds")
 
 
-def wait(job: JobState, timeout: float | None, *, shown: bool) -> JobStatus:
+class Retries(Instrument):
+    """Counts per routine how often an activation is tried again."""
+
+    def __init__(self) -> None:
+        self.counts: Counter[str] = Counter()
+
+    def on_activation_failed(self, event: ActivationFailed) -> None:
+        self.counts[event.failure.routine] += event.action == "retry"
+
+
+def wait(job: JobState, *, shown: bool) -> JobStatus:
     """Wait for the job, telling on stderr how far it is if `shown`; the status at the end.
 
     Called on the main thread, so Ctrl-C raises KeyboardInterrupt in here.
     """
     if not shown:
-        return job.wait(timeout)
+        return job.wait()
     line = _Line(sys.stderr)
-    end = None if timeout is None else time.monotonic() + timeout
     try:
         while True:
-            left = line.seconds if end is None else min(line.seconds, end - time.monotonic())
-            status = job.wait(max(0.0, left))
+            status = job.wait(line.seconds)
             line.show(summary(job.snapshot()))
-            if status.is_final or (end is not None and time.monotonic() >= end):
+            if status.is_final:
                 return status
     finally:
         line.close()
@@ -43,30 +59,75 @@ def summary(job: JobSnapshot) -> str:
     told = f"{seconds:.1f} s {job.status.value.lower()}: {consumed:,} of {posted:,} messages"
     if failures:
         told += f", {failures:,} failed"
-    busy = ", ".join(f"{name} {r.running}" for name, r in job.routines.items() if r.running)
+    busy = ", ".join(text for name, r in job.routines.items() if (text := _doing(name, r)))
     return f"{told}; {busy}" if busy else told
 
 
-def table(job: JobSnapshot) -> str:
-    """A row per routine: what it did, and how full its slots were at most."""
-    rows: list[tuple[str, ...]] = [("routine", "activations", "failures", "seconds", "high water")]
-    rows += [_row(name, routine) for name, routine in job.routines.items()]
-    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
-    return "\n".join(_formatted(row, widths) for row in rows)
+def _doing(name: str, routine: RoutineCount) -> str:
+    if routine.running:
+        return f"{name} {routine.running}"
+    return f"{name} {routine.status}" if routine.status in ("retrying", "skipped") else ""
 
 
-def _row(name: str, routine: RoutineCount) -> tuple[str, ...]:
+def report(job: JobSnapshot, retries: Mapping[str, int]) -> str:
+    """The table, and below it the last dead letters."""
+    letters = job.dead_letters
+    lines = [table(job, retries)]
+    if letters:
+        shown = letters[-LETTERS_SHOWN:]
+        of = (
+            f"the last {len(shown)} of the {len(letters):,} kept"
+            if len(letters) > len(shown)
+            else "all"
+        )
+        lines += [f"dead letters, {of}:", *map(_letter, shown)]
+    return "\n".join(lines)
+
+
+def _letter(failure: Failure) -> str:
+    text = " ".join(str(failure).split())
+    if len(text) > _LETTER_LENGTH:
+        text = text[: _LETTER_LENGTH - 1] + "…"
+    return f"  {text} (attempt {failure.attempt})" if failure.attempt > 1 else f"  {text}"
+
+
+def table(job: JobSnapshot, retries: Mapping[str, int]) -> str:
+    """A row per routine: what it did, what was lost, and how full its slots were at most.
+
+    What was tried again or lost has a column only where there is any.
+    """
+    rows = {name: _numbers(name, routine, retries) for name, routine in job.routines.items()}
+    wanted = [
+        column
+        for column in _COLUMNS
+        if column in _ALWAYS or any(row[column] != "0" for row in rows.values())
+    ]
+    lines = [("routine", *wanted, "high water")]
+    for name, row in rows.items():
+        lines.append((name, *(row[column] for column in wanted), _high_water(job.routines[name])))
+    widths = [max(len(line[column]) for line in lines) for column in range(len(lines[0]))]
+    return "\n".join(_formatted(line, widths) for line in lines)
+
+
+def _numbers(name: str, routine: RoutineCount, retries: Mapping[str, int]) -> dict[str, str]:
+    numbers = {
+        "activations": routine.activations,
+        "failures": routine.failures,
+        "retries": retries.get(name, 0),
+        "revoked": routine.revoked,
+    }
+    for loss in _LOSSES:
+        numbers[loss] = sum(getattr(slot, loss) for slot in routine.slots.values())
+    found = {column: f"{number:,}" for column, number in numbers.items()}
+    return found | {"seconds": f"{routine.seconds:.2f}"}
+
+
+def _high_water(routine: RoutineCount) -> str:
     slots = (f"{n} {slot.high_water}/{slot.capacity}" for n, slot in routine.slots.items())
-    return (
-        name,
-        f"{routine.activations:,}",
-        f"{routine.failures:,}",
-        f"{routine.seconds:.2f}",
-        "  ".join(slots) or "-",
-    )
+    return "  ".join(slots) or "-"
 
 
-def _formatted(row: tuple[str, ...], widths: list[int]) -> str:
+def _formatted(row: Sequence[str], widths: list[int]) -> str:
     name, *numbers, slots = row
     cells = [f"{number:>{width}}" for number, width in zip(numbers, widths[1:-1], strict=True)]
     return "  ".join([f"{name:<{widths[0]}}", *cells, slots])

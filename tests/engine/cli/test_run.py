@@ -11,13 +11,17 @@ from typing import Any
 
 import pytest
 
+from penstock import Failure, JobStatus
 from penstock.cli.main import main
+from penstock.cli.progress import report, summary
+from penstock.observe import RoutineCount, SlotCount
+from penstock.run import JobSnapshot
 
 ROUTINES = '''
 import math
 import threading
 from pydantic import BaseModel, Field
-from penstock import Event, Routine, Slot
+from penstock import Continue, Event, Retry, Routine, Skip, Slot
 
 class Greet(Routine):
     """Greets whoever is named."""
@@ -54,6 +58,41 @@ class Forever(Routine):
         while True:
             yield
             self.sleep(0.01)
+
+class Numbers(Routine):
+    number = Event(int)
+
+    def logic(self):
+        for number in range(9):
+            self.number.emit(number)
+
+class Join(Routine):
+    left = Slot(int, capacity=2)
+    right = Slot(int, capacity=2)
+
+    def logic(self, left, right): ...
+
+class Picky(Routine):
+    """Fails for odd numbers, however often it tries."""
+    number = Slot(int)
+    on_error = Retry(times=2, then=Continue())
+
+    def logic(self, number):
+        if number % 2:
+            raise ValueError(f"{number} is odd")
+
+class Lossy(Routine):
+    number = Slot(int, capacity=1, overflow="drop_newest")
+    on_error = Skip()
+
+    def logic(self, number):
+        raise ValueError("never again")
+
+class Slow(Routine):
+    timeout = 0.1
+
+    def logic(self):
+        self.sleep(20)
 
 class Count(Routine):
     number = Event(int)
@@ -159,10 +198,142 @@ def test_a_failed_job_as_json(folder: Path, capsys: pytest.CaptureFixture[str]) 
     assert "run_bodies.py" in result["error"]["traceback"]
 
 
-def test_time_out_cancels_and_exits_124(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_time_out_exits_124_and_is_the_error_of_the_object(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert main(["run", flow_of(folder, "Forever"), "--timeout", "0.3", "--json"]) == 124
 
-    assert json.loads(capsys.readouterr().out)["status"] == "CANCELLED"
+    result = json.loads(capsys.readouterr().out)
+    assert (result["status"], result["error"]["type"]) == ("FAILED", "JobTimeout")
+
+
+def test_a_time_out_is_told_in_one_line(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["run", flow_of(folder, "Forever"), "--timeout", "0.3"]) == 124
+
+    assert capsys.readouterr().err.splitlines() == ["penstock: timed out after 0.3 s"]
+
+
+def test_a_routine_s_own_time_out_is_a_failure(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["run", flow_of(folder, "Slow"), "--timeout", "20"]) == 1
+
+    last = capsys.readouterr().err.splitlines()[-1]
+    assert last.startswith("penstock: failed in slow: RoutineTimeout")
+
+
+@pytest.mark.parametrize(("loop", "names"), [("pool", []), ("thread", ["penstock-job-1"])])
+def test_the_loop_runs_where_it_is_told_to(
+    folder: Path, capsys: pytest.CaptureFixture[str], loop: str, names: list[str]
+) -> None:
+    """While the routine runs, it looks which threads there are."""
+    (folder / "run_threads.py").write_text(
+        "import threading\n"
+        "from penstock import Event, Routine\n"
+        "class Look(Routine):\n"
+        "    seen = Event(list)\n"
+        "    def logic(self):\n"
+        "        self.seen.emit(sorted(t.name for t in threading.enumerate()))\n"
+    )
+    path = flow_of(folder, routines={"look": {"type": "run_threads:Look"}})
+
+    assert main(["run", path, "--loop", loop, "--json"]) == 0
+
+    seen = json.loads(capsys.readouterr().out)["outputs"]["look.seen"][0]
+    assert [name for name in seen if name.startswith("penstock-job")] == names
+
+
+def stalling(folder: Path) -> str:
+    return flow_of(folder, "Numbers", "Join", connections=["numbers.number -> join.left"])
+
+
+def test_a_stall_ends_the_job_names_what_is_full_and_exits_1(
+    folder: Path, capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    assert main(["run", stalling(folder), "--report"]) == 1
+
+    caplog.clear()
+    told = capsys.readouterr()
+    assert told.out == ""
+    last = told.err.splitlines()[-1]
+    assert last.startswith("penstock: stalled: join.left is full, and nothing")
+    assert last.endswith("the job was cancelled")
+    assert "left 2/2" in told.err, "the report shows how full it was"
+
+
+def test_a_stall_is_the_error_of_the_object(
+    folder: Path, capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    assert main(["run", stalling(folder), "--loop", "pool", "--json"]) == 1
+
+    caplog.clear()
+    told = capsys.readouterr()
+    result = json.loads(told.out)
+    assert set(result) == {"status", "error", "outputs", "routines", "seconds"}
+    assert (result["status"], result["error"]["type"]) == ("CANCELLED", "Stalled")
+    assert "join.left" in result["error"]["text"]
+    assert "join.left" in told.err
+
+
+def test_help_says_what_becomes_of_a_stall(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["run", "--help"]) == 0
+
+    told = " ".join(capsys.readouterr().out.split())
+    assert "A job that is stalled" in told
+    assert "{thread,pool}" in told
+
+
+def test_the_report_shows_retries_dead_letters_and_losses(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = flow_of(
+        folder,
+        "Numbers",
+        "Picky",
+        "Lossy",
+        connections=["numbers.number -> picky.number", "numbers.number -> lossy.number"],
+    )
+
+    assert main(["run", path, "--workers", "2", "--report"]) == 0
+
+    lines = capsys.readouterr().err.splitlines()
+    header = lines[0].replace("high water", "high_water").split()
+    rows = {line.split()[0]: dict(zip(header, line.split(), strict=False)) for line in lines[1:4]}
+    assert {"retries", "dead"} < set(header)
+    assert not {"superseded", "discarded"} & set(header), "columns without anything to say"
+    # four odd numbers, each tried three times
+    assert (rows["picky"]["failures"], rows["picky"]["retries"]) == ("12", "8")
+    assert (rows["picky"]["dead"], rows["numbers"]["dead"]) == ("4", "0")
+    lossy = rows["lossy"]
+    lost = sum(int(lossy.get(column, "0")) for column in ("dead", "dropped", "skipped"))
+    assert (lossy["dead"], lost) == ("1", 9)
+    assert lines[4] == "dead letters, all:"
+    assert "  picky: ValueError: 7 is odd (attempt 3)" in lines[5:]
+    assert "  lossy: ValueError: never again" in lines[5:]
+    assert len(lines) == 10
+
+
+def test_of_many_dead_letters_the_report_shows_the_last() -> None:
+    letters = tuple(Failure("a", {}, "ValueError", f"no {n}\nmore " + "x" * 300) for n in range(9))
+    job = JobSnapshot(
+        "1", "f", JobStatus.COMPLETED, None, {}, {}, letters, {}, 0, (), 0.0, None, None
+    )
+
+    head, *shown = report(job, {}).splitlines()[1:]
+
+    assert head == "dead letters, the last 5 of the 9 kept:"
+    assert [line.split()[3] for line in shown] == ["4", "5", "6", "7", "8"]
+    assert max(map(len, shown)) <= 202
+
+
+def test_progress_names_who_waits_for_a_retry() -> None:
+    slot = SlotCount(1, 9, 1, 3, 2, 1, 0, 0, 0)
+    count = RoutineCount("retrying", 2, 1, 0, 0, 0.0, 0, {"x": slot}, {})
+    job = JobSnapshot(
+        "1", "f", JobStatus.RUNNING, None, {}, {}, (), {"a": count}, 0, (), 0.0, None, 2.0
+    )
+
+    assert summary(job) == "2.0 s running: 2 of 3 messages, 1 failed; a retrying"
 
 
 def test_progress_and_report_go_to_stderr(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
