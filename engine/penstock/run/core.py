@@ -107,7 +107,7 @@ class JobCore:
         self.step_token: Token | None = None
         self.told_next: tuple[str, int] | None = UNTOLD
         self.finishing = deque(plan.finish_order)
-        self.gave_room: set[SlotQueue] = set()
+        self.gave_room: dict[SlotQueue, None] = {}  # a set in order
         self.somebody_stands = False
         self._number = 0
         self._sample_wanted = False
@@ -141,7 +141,7 @@ class JobCore:
                 self._leave_idle()
             _HANDLERS[type(message)](self, message)
         while self.gave_room and not self.is_over:
-            make_room(self, self.gave_room.pop())
+            make_room(self, self.gave_room.popitem()[0])
 
     def settle(self) -> None:
         """Called when nothing more has come in: a pause may be complete, the job at its end."""
@@ -354,7 +354,7 @@ class JobCore:
 
     def _take_plain(self, run: RoutineRun, token: Report | Token) -> None:
         """A slice of plain bodies that all ended well."""
-        run.tokens.discard(token.token)
+        run.tokens.pop(token.token, None)
         self.tokens -= 1
         done = token.done
         run.activations += done
@@ -366,7 +366,7 @@ class JobCore:
 
     def _take_report(self, run: RoutineRun, report: Report | Token) -> None:
         token = report.token
-        run.tokens.discard(token)
+        run.tokens.pop(token, None)
         self.tokens -= 1
         run.activations += report.done + report.finished
         run.seconds += report.seconds

@@ -122,7 +122,7 @@ def take_late(core: JobCore, run: RoutineRun) -> list[Failed]:
     for report in [run.reports.popleft() for _ in range(len(run.reports))]:
         if report.token not in run.tokens:
             continue  # timed out before, and counted then
-        run.tokens.discard(report.token)
+        run.tokens.pop(report.token, None)
         run.activations += report.done + report.finished
         run.count_done(report)
         if report.suspended is not None:

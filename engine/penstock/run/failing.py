@@ -134,7 +134,7 @@ def _time_out(core: JobCore, run: RoutineRun, number: int) -> None:
 
 def _give_up(core: JobCore, run: RoutineRun, token: Token) -> None:
     core.tell.activations(run)
-    run.tokens.discard(token)
+    run.tokens.pop(token, None)
     core.tokens -= 1
     abandon(core, token)
     if core.step_token is token:

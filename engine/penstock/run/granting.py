@@ -77,7 +77,7 @@ def pass_over(core: JobCore, run: RoutineRun) -> None:
         message = run.ready.popleft()
         slot.superseded += 1
         core.tell.dropped(slot, message, "superseded")
-        core.gave_room.add(slot)
+        core.gave_room[slot] = None
 
 
 def _its_time_has_come(core: JobCore, run: RoutineRun) -> bool:
@@ -130,7 +130,7 @@ def issue(core: JobCore, run: RoutineRun, limit: int) -> Token:
     """One more token. Routines with a time-out get slices of one, so that each has its clock."""
     plan = run.plan
     token = Token(run, limit if plan.timeout is None else 1)
-    run.tokens.add(token)
+    run.tokens[token] = None
     core.tokens += 1
     if plan.is_async and not run.continued and not run.state_missing:
         core.out.coroutines.append(token)

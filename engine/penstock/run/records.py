@@ -162,7 +162,7 @@ class RoutineRun:
         self.grant: deque[Entry] = deque()
         self.suspended: deque[Special] = deque() if plan.may_stand else _NO_SPECIALS
         self.continued: deque[Special] = deque() if plan.may_stand else _NO_SPECIALS
-        self.tokens: set[Token] = set()
+        self.tokens: dict[Token, None] = {}  # a set in order: what befalls them does so in turn
         self.reports: deque[Report | Token] = deque()
         self.log: deque[LogRow] | None = None
         self.dirty = False
