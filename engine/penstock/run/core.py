@@ -288,8 +288,7 @@ class JobCore:
         run.dirty = False
         if self.is_over:
             return
-        incoming = run.reports
-        reports = [incoming.popleft() for _ in range(len(incoming))]
+        reports = len(run.reports)
         if run.log is not None:
             self.tell.activations(run)
         if run.plan.timeout is not None:
@@ -328,11 +327,16 @@ class JobCore:
         for emitter, group in groupby(emissions, key=itemgetter(0)):
             route(self, emitter, [value for _, value in group], emitter.refusing)
 
-    def _reported(self, run: RoutineRun, reports: list[Report | Token]) -> None:
-        """Take what became of slices, then let the routine and those behind it go on."""
+    def _reported(self, run: RoutineRun, many: int) -> None:
+        """Take what became of slices, then let the routine and those behind it go on.
+
+        Those behind one that ends the job stay for the end to count.
+        """
         step_token = self.step_token
-        stepped = step_token is not None and any(r.token is step_token for r in reports)
-        for report in reports:
+        stepped = False
+        for _ in range(many):
+            report = run.reports.popleft()
+            stepped = stepped or report.token is step_token
             if not report.token.over:
                 if report.__class__ is Token:
                     self._take_plain(run, report)

@@ -207,8 +207,9 @@ class RoutineRun:
         return bool(self.suspended) or (bool(self.ready) and self.bodies() < self.limit)
 
     def next_entry(self) -> Entry:
-        """What would be taken first of what is ready."""
-        return self.ready[-1] if self.plan.takes_latest else self.ready[0]
+        """What would be taken first of what is ready; nothing passes over what is tried again."""
+        passes = self.plan.takes_latest and self.ready[0][0] not in self.attempts
+        return self.ready[-1] if passes else self.ready[0]
 
     def next_number(self) -> int:
         """The number of what would start next; of `UNLIMITED` when there is nothing."""

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from helpers.driven import Driven
-from helpers.flows import burst, chain, flow_of, pair, routine, sink
+from helpers.flows import burst, chain, flow_of, pair, pass_on, routine, sink
 from penstock import Activation, AllSlots, AnySlot, Batch, Every, Flow, Latest, Routine, Slot
 from penstock.observe import ActivationFailed, MessageDropped
 from penstock.run.messages import Cancel, Close, Pause, Posted, Resume, SetStops, Start, Step
@@ -613,6 +613,20 @@ def test_the_events_of_one_body_behind_a_key_that_raises_change_nothing_any_more
 
     assert str(job.core.error) == "p: ValueError: 1"
     assert job.slot_count("q.left").posted == 0
+
+
+def test_what_was_done_before_a_key_raised_is_counted() -> None:
+    def key(value: object) -> object:
+        raise ValueError(value)
+
+    job = kept_open(
+        flow_of({"a": pass_on(), "p": pair(activation=AllSlots(match=key))}, "a.out -> p.left")
+    )
+    job.post("a.value", 1, 2)
+    job.work()
+
+    assert job.status == "FAILED"
+    assert (job.count("a").activations, job.slot_count("a.value").consumed) == (2, 2)
 
 
 def test_a_parameter_whose_key_raises_ends_the_job_before_its_sources_begin() -> None:
