@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from penstock.flow import Failure
 from penstock.run.failures import Decision
-from penstock.run.granting import close_gates, pump
+from penstock.run.granting import close_gates, give_back, pump
 from penstock.run.matching import Batches, newest
 from penstock.run.records import RoutineRun, SlotQueue, count_failure
 from penstock.run.slices import Failed, Finish, Suspended, Token
@@ -127,6 +127,10 @@ def take_late(core: JobCore, run: RoutineRun) -> list[Failed]:
         run.count_done(report)
         if report.suspended is not None:
             core.out.bodies.append((run, report.suspended))
+        if isinstance(report.returned, Suspended):
+            core.out.bodies.append((run, report.returned))
+        elif report.returned is not None and not isinstance(report.returned, Finish):
+            give_back(run, report.returned)
         if report.failed is not None and not report.failed.is_cancel:
             count_failure(run, report.failed.entry, report.finished, "dead")
             core.keep_dead(report.failed.failure)
