@@ -3,23 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from heapq import heappop, heappush
+from heapq import heapify, heappop, heappush
 from itertools import count
 from math import inf, nextafter
+
+_FEW = 64
 
 
 class Timer:
     """Something that happens once at `when`, in seconds of the job's clock, unless called off.
 
-    One that `keeps` is pending work: the job doesn't complete before it.
+    One that `keeps` is pending work: the job doesn't complete before it. `is_over` when it has
+    happened or was called off.
     """
 
-    __slots__ = ("act", "keeps", "when")
+    __slots__ = ("act", "is_over", "keeps", "when")
 
     def __init__(self, when: float, act: Callable[[], object], keeps: bool) -> None:
         self.when = when
-        self.act: Callable[[], object] | None = act
+        self.act = act
         self.keeps = keeps
+        self.is_over = False
 
 
 class Timers:
@@ -28,6 +32,7 @@ class Timers:
     def __init__(self) -> None:
         self._heap: list[tuple[float, int, Timer]] = []
         self._order = count()
+        self._called_off = 0  # of those in the heap
         self._lost = 0.0
         self._stopped_at: float | None = None
         self.keeping = 0
@@ -56,9 +61,14 @@ class Timers:
 
     def call_off(self, timer: Timer | None) -> None:
         """It won't happen; one that has happened, and None, are ignored."""
-        if timer is not None and timer.act is not None:
-            timer.act = None
-            self.keeping -= timer.keeps
+        if timer is None or timer.is_over:
+            return
+        self._end(timer)
+        self._called_off += 1
+        if self._called_off > _FEW and self._called_off * 2 > len(self._heap):
+            self._heap = [entry for entry in self._heap if not entry[2].is_over]
+            heapify(self._heap)
+            self._called_off = 0
 
     def fire(self, now: float) -> None:
         """Do what is due, the earliest first."""
@@ -66,10 +76,8 @@ class Timers:
             if self._stopped_at is not None:
                 return  # the clock was stopped by what was just done
             heappop(self._heap)
-            act = first.act
-            self.call_off(first)
-            if act is not None:
-                act()
+            self._end(first)
+            first.act()
 
     def next(self) -> float | None:
         """The wall-clock time of the next one; None while the clock stands or there is none."""
@@ -82,10 +90,17 @@ class Timers:
 
     def clear(self) -> None:
         """Call all of them off."""
+        for _, _, timer in self._heap:
+            timer.is_over = True
         self._heap.clear()
-        self.keeping = 0
+        self._called_off = self.keeping = 0
+
+    def _end(self, timer: Timer) -> None:
+        timer.is_over = True
+        self.keeping -= timer.keeps
 
     def _first(self) -> Timer | None:
-        while self._heap and self._heap[0][2].act is None:
+        while self._heap and self._heap[0][2].is_over:
             heappop(self._heap)
+            self._called_off -= 1
         return self._heap[0][2] if self._heap else None
