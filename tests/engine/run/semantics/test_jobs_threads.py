@@ -209,6 +209,27 @@ def test_fifty_producer_threads_lose_double_and_reorder_nothing(loop: Loop) -> N
     check_conservation(job)
 
 
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_job_that_never_ends_keeps_no_other_from_its_end(loop: Loop, workers: int) -> None:
+    endless = flow_of({"a": pass_on(max_parallel=None)}, "a.out -> a.value")
+    with Runtime(workers=workers, loop=loop) as runtime:
+        busy = [runtime.exec(endless, {"a.value": 0}) for _ in range(3)]
+        for job in busy:
+            for n in range(5):
+                runtime.post(job.id, "a.value", n)
+        for _ in range(5):
+            run_another_job(runtime)
+        before = [job.routines["a"].activations for job in busy]
+        until(
+            lambda: all(
+                job.routines["a"].activations > n for job, n in zip(busy, before, strict=True)
+            )
+        )
+        for job in busy:
+            runtime.jobs.cancel(job.id)
+            assert job.wait(DEADLINE) is JobStatus.CANCELLED
+
+
 def test_a_thousand_jobs_at_once(loop: Loop) -> None:
     """Each body sees its own job as its own, and with the pool no job costs a thread."""
     workers = 4

@@ -268,6 +268,46 @@ def test_10_fail_delivers_to_no_branch_when_one_has_no_room(loop: Loop) -> None:
     assert roomy == [1]
 
 
+def test_10_fail_gives_back_the_places_it_had_taken_in_other_branches(loop: Loop) -> None:
+    gate, signal, later = Gate(), Gate(), Gate()
+    full: list[int] = []
+    roomy: list[int] = []
+    refused: list[int] = []
+
+    def logic(self: Any) -> None:
+        signal.wait_here()
+        for n in range(1, 10):
+            try:
+                self.out.emit(n)
+            except SlotFull:
+                refused.append(n)
+
+    flow = flow_of(
+        {
+            "s": routine(logic),
+            "t": after(later, [20, 21]),
+            "r": gated_sink(gate, roomy, 3, "fail"),
+            "f": gated_sink(gate, full, 1, "fail"),
+        },
+        "s.out -> r.value",
+        "s.out -> f.value",
+        "t.out -> r.value",
+    )
+    with Runtime(workers=4, loop=loop) as runtime:
+        job = runtime.exec(flow, {"f.value": 0, "r.value": 0})
+        gate.wait_came(2)
+        until(lambda: is_at_work(job, "f") and is_at_work(job, "r"))
+        signal.open()
+        until(lambda: len(refused) == 8)
+        later.open()  # two places are left in r
+        until(lambda: job.routines["r"].slots["value"].queued == 3 or job.status.is_final)
+        gate.open()
+        assert job.wait(DEADLINE) is JobStatus.COMPLETED
+
+    assert full == [0, 1]
+    assert roomy == [0, 1, 20, 21]
+
+
 def failing_chain(gate: Gate, seen: list[int], **attributes: Any) -> Any:
     """``p`` passes on into a slot of two that fails when it is full."""
     return flow_of(
