@@ -217,13 +217,11 @@ def _rule_maker(activation: Activation, shape: Shape) -> Callable[[], Rule] | No
         return partial(Custom, tuple(shape.slots), activation)
     if isinstance(activation, AllSlots) and activation.match is not None:
         return partial(KeyedQueues, many, key_function(activation.match))
-    if isinstance(activation, AllSlots | Every):
-        return partial(InOrder, many)
     if isinstance(activation, AnySlot):
         return partial(AnyOf, many)
     if isinstance(activation, Batch):
         return partial(Batches, activation.size)
-    return partial(Custom, tuple(shape.slots), activation)
+    return partial(InOrder, many)
 
 
 def _finish_order(rows: tuple[RoutinePlan, ...]) -> tuple[int, ...]:
