@@ -15,6 +15,7 @@ from penstock.host import (
     JobSnapshot,
     PoolUse,
     RoutineValues,
+    StallChoice,
     StartRefused,
     ThreadInfo,
     ThreadTable,
@@ -33,6 +34,7 @@ from penstock.observe import (
     JobView,
     RoutineCount,
     SlotCount,
+    Stalled,
     ValueSummary,
 )
 
@@ -127,6 +129,9 @@ class ScriptedClient:
     def cancel(self, job_id: str) -> None:
         self._note("cancel", job_id)
 
+    def unstall(self, job_id: str, choice: StallChoice) -> None:
+        self._note("unstall", job_id, choice)
+
     def breakpoints(self, specs: Sequence[BreakpointSpec]) -> None:
         self._note("breakpoints", *specs)
 
@@ -191,10 +196,15 @@ class ScriptedClient:
         routines: Mapping[str, RoutineCount],
         status: str = "RUNNING",
         running: int | None = None,
+        stalled: Sequence[str] = (),
     ) -> None:
         """Absolute counters of a job."""
         total = sum(count.running for count in routines.values()) if running is None else running
-        self.tell(JobProgress(*self._next(job_id), status, total, dict(routines)))
+        self.tell(JobProgress(*self._next(job_id), status, total, dict(routines), tuple(stalled)))
+
+    def tell_stalled(self, job_id: str, slots: Sequence[str], routines: Sequence[str] = ()) -> None:
+        """These slots are full, and nothing goes on."""
+        self.tell(Stalled(*self._next(job_id), tuple(slots), tuple(routines)))
 
     def tell_activation(self, job_id: str, routine: str, thread: str = "penstock-worker-1") -> None:
         """An activation began."""

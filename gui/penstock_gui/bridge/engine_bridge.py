@@ -19,13 +19,14 @@ from penstock.observe import (
     JobResumed,
     JobStarted,
     JobView,
+    Stalled,
     StepIgnored,
 )
 from penstock_gui.bridge.pace import Pace, PacedTimer
 
 BUDGET = 0.004
 _RATE_WINDOW = 1.0
-_LOGGED = (JobStarted, JobEnded, JobHeld, JobResumed, StepIgnored, ActivationFailed)
+_LOGGED = (JobStarted, JobEnded, JobHeld, JobResumed, Stalled, StepIgnored, ActivationFailed)
 
 
 class Drained(Protocol):
@@ -59,6 +60,7 @@ class EngineBridge(QObject):
     Signals:
         job_started(job id), job_resumed(job id), job_ended(job id)
         job_held(job id): the view's ``held`` says where and why
+        job_stalled(job id): the view's ``stalled`` says what is full
         job_changed(job id, frozenset of routine ids): at most once per job and tick
         failed(job id, FailureSummary)
         refused(StartRefused | CommandRefused)
@@ -69,6 +71,7 @@ class EngineBridge(QObject):
     job_started = Signal(str)
     job_changed = Signal(str, object)
     job_held = Signal(str)
+    job_stalled = Signal(str)
     job_resumed = Signal(str)
     job_ended = Signal(str)
     failed = Signal(str, object)
@@ -141,9 +144,9 @@ class EngineBridge(QObject):
         view = self.views.get(told.job_id)
         if view is None:
             view = self.views[told.job_id] = JobView(told.job_id)
-        was = view.status
+        was = view.status, view.stalled
         changed = view.apply(told)
-        if changed or view.status != was:
+        if changed or (view.status, view.stalled) != was:
             self._changed.setdefault(told.job_id, set()).update(changed)
         if isinstance(told, JobProgress):
             self._count(told)
@@ -160,6 +163,8 @@ class EngineBridge(QObject):
             case JobResumed():
                 self.pace.expect_slow()
                 self.job_resumed.emit(event.job_id)
+            case Stalled():
+                self.job_stalled.emit(event.job_id)
             case JobEnded():
                 self.job_ended.emit(event.job_id)
             case ActivationFailed():

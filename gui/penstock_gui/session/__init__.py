@@ -4,13 +4,21 @@ General layout:
     client       the engine as the window sees it
     selection    what is selected
     breakpoints  which routines have one
-    shown        what a routine's state is called
+    shown        what a routine's and a job's state is called
     session      Session: document, job shown, selection, breakpoints, edits
 """
 
 from penstock_gui.session.client import Client
 from penstock_gui.session.selection import NOTHING, Selection
 from penstock_gui.session.session import Session
-from penstock_gui.session.shown import shown_status
+from penstock_gui.session.shown import STALLED, shown_job_status, shown_status
 
-__all__ = ["NOTHING", "Client", "Selection", "Session", "shown_status"]
+__all__ = [
+    "NOTHING",
+    "STALLED",
+    "Client",
+    "Selection",
+    "Session",
+    "shown_job_status",
+    "shown_status",
+]

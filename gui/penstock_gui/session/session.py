@@ -12,7 +12,7 @@ from PySide6.QtCore import QObject, Signal
 from PySide6.QtGui import QUndoStack
 
 from penstock.flow import Connection, RoutineSpec
-from penstock.host import BreakpointSpec, CommandRefused, StartRefused
+from penstock.host import BreakpointSpec, CommandRefused, StallChoice, StartRefused
 from penstock.ids import ID_PATTERN, PortRef
 from penstock.observe import JobView
 from penstock_gui.bridge import EngineBridge
@@ -125,6 +125,12 @@ class Session(QObject):
         return self._mode
 
     @property
+    def stalled_jobs(self) -> tuple[str, ...]:
+        """Jobs that can't go on by themselves, the shown one first, then the oldest."""
+        found = [job_id for job_id, view in self.bridge.views.items() if view.stalled]
+        return tuple(sorted(found, key=lambda job_id: job_id != self._job_id))
+
+    @property
     def live_jobs(self) -> tuple[str, ...]:
         """Jobs that have started and aren't over."""
         return tuple(job_id for job_id, view in self.bridge.views.items() if not view.is_over)
@@ -207,6 +213,10 @@ class Session(QObject):
         """Cancel the shown job."""
         if self._job_id and self._mode != "idle":
             self.client.cancel(self._job_id)
+
+    def unstall(self, job_id: str, choice: StallChoice) -> None:
+        """End a stall: ``grow`` the full slots, ``drop`` what waits at them, or ``cancel``."""
+        self.client.unstall(job_id, choice)
 
     def _start_if_trusted(self) -> None:
         for folder in self._folders_to_trust():

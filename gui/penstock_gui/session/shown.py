@@ -4,11 +4,19 @@ from __future__ import annotations
 
 from penstock.observe import JobView, RoutineCount
 
+STALLED = "STALLED"
+
+
+def shown_job_status(view: JobView) -> str:
+    """The job's status, or `STALLED` for one that runs and can't go on."""
+    return STALLED if view.stalled else view.status
+
 
 def shown_status(view: JobView, routine: str, count: RoutineCount) -> str:
-    """The told status, or what the job's end makes of it."""
+    """The told status, or what a stall or the job's end makes of it."""
     if not view.is_over:
-        return count.status
+        # Its body has begun, and stands waiting for room.
+        return "gated" if view.stalled and count.status == "running" else count.status
     if view.error is not None and view.error.routine == routine:
         return "failed"
     if count.status == "failed":

@@ -31,6 +31,7 @@ from penstock_gui.window.menus import PlacesMenu, fill, make_menu_bar, titled_me
 from penstock_gui.window.notice_bar import NoticeBar
 from penstock_gui.window.run_bar import RunBar
 from penstock_gui.window.situation import Situation
+from penstock_gui.window.stall_bar import StallBar
 from penstock_gui.window.start_hint import StartHint
 from penstock_gui.window.status_bar import StatusLine
 from penstock_gui.window.vitals import Vitals
@@ -73,6 +74,7 @@ class MainWindow(QMainWindow):
         fill(self._theme_menu, self.actions_table, "Theme")
         self._canvas_menu = self._make_canvas_menu()
         self.notice = NoticeBar(theme)
+        self.stall = StallBar(session, theme)
         self.header = CanvasHeader(session, theme, self.actions_table)
         self.hint = StartHint(session, theme, self.view, self._example_action())
         self.status = StatusLine(session, theme)
@@ -141,7 +143,7 @@ class MainWindow(QMainWindow):
         box = QVBoxLayout(area)
         box.setContentsMargins(0, 0, 0, 0)
         box.setSpacing(0)
-        for widget in (self.header, self.notice, self.view):
+        for widget in (self.header, self.stall, self.notice, self.view):
             box.addWidget(widget)
         return area
 

@@ -6,11 +6,13 @@ from dataclasses import dataclass
 
 from penstock.host import PoolUse
 from penstock.observe import JobHeld, JobView
+from penstock_gui.session import shown_job_status
 from penstock_gui.theme import state_word
 from penstock_gui.widgets import wording
 
 _DOT = " · "
 _MAX_REASON = 160
+_MOST_NAMED = 4
 
 
 @dataclass(frozen=True)
@@ -35,6 +37,8 @@ def status_text(view: JobView | None, starting: str | None, flow: str) -> Status
             return StatusText("Starting", f"job {starting}, {flow}", "run")
         return StatusText("Ready", flow)
     job = f"job {view.job_id}"
+    if view.stalled:
+        return StatusText("Stalled", f"{job}, {named(view.stalled)}", "run")
     match view.status:
         case "PAUSING":
             return StatusText("Pausing", f"{view.running} still running", "held")
@@ -46,8 +50,20 @@ def status_text(view: JobView | None, starting: str | None, flow: str) -> Status
             return StatusText("Cancelled", f"{job} after {_took(view)}{_failures(view)}")
         case "FAILED":
             return StatusText("Failed", f"{job}, {_reason(view)}")
+        case "IDLE":
+            return StatusText("Idle", f"{job}, {view.flow}", "run")
         case _:
             return StatusText("Running", f"{job}, {view.flow}", "run")
+
+
+def named(full: tuple[str, ...]) -> str:
+    """``join.a is full``, ``join.a and join.b are full``, ``a.x, a.y and 3 more are full``."""
+    if len(full) == 1:
+        return f"{full[0]} is full"
+    shown = full if len(full) <= _MOST_NAMED else full[: _MOST_NAMED - 1]
+    rest = len(full) - len(shown)
+    first, last = (shown, f"{rest} more") if rest else (shown[:-1], shown[-1])
+    return f"{', '.join(first)} and {last} are full"
 
 
 def chip_text(view: JobView | None, starting: str | None) -> tuple[str, str]:
@@ -56,16 +72,18 @@ def chip_text(view: JobView | None, starting: str | None) -> tuple[str, str]:
         return ("PENDING", f"job {starting} starting") if starting else ("idle", "no job")
     if view.status == "PAUSING":
         return "PAUSING", f"pausing ({view.running} still running)"
-    word = state_word(view.status)
-    if view.status == "PAUSED" and view.held is not None and view.held.place:
+    status = shown_job_status(view)
+    word = state_word(status)
+    if status == "PAUSED" and view.held is not None and view.held.place:
         word = "held"
-    return view.status, f"job {view.job_id} {word}"
+    return status, f"job {view.job_id} {word}"
 
 
 def pool_texts(pool: PoolUse, per_second: float, lost: int) -> tuple[str, ...]:
     """The right part: pool, threads, events per second, lost display events."""
+    abandoned = f", {pool.abandoned:,} abandoned" if pool.abandoned else ""
     return (
-        f"pool {pool.busy}/{pool.size} busy, {pool.backlog:,} waiting",
+        f"pool {pool.busy}/{pool.size} busy, {pool.backlog:,} waiting{abandoned}",
         f"threads {pool.threads} (max {pool.threads_high_water})",
         f"{rate(per_second)} ev/s",
         f"display: {lost:,} lost",

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from penstock.flow import SlotSpec
 from penstock.host import ValueSample
 from penstock.observe import JobHeld, JobView, RoutineCount, SlotCount
 from penstock_gui.session import shown_status
-from penstock_gui.widgets.wording import NONE, one_line
+from penstock_gui.widgets.wording import NONE, one_line, plural
 
 _MAX_VALUE = 400
 NOTHING_YET = "nothing yet"
+NOT_KEPT = "no longer kept"
 
 
 @dataclass(frozen=True)
@@ -62,10 +64,10 @@ def chip(routine_id: str, view: JobView | None) -> tuple[str, str]:
         return "idle", "not run yet"
     if view.held is not None and view.held.place == routine_id:
         return "held", ""
-    if count.running:
+    status = shown_status(view, routine_id, count)
+    if status == "running" and count.running:
         threads = "1 thread" if count.running == 1 else f"{count.running} threads"
         return "running", f"running · {threads}"
-    status = shown_status(view, routine_id, count)
     return status, "not run" if status == "idle" and view.is_over else ""
 
 
@@ -76,12 +78,30 @@ def depth(count: SlotCount) -> str:
 
 def slot_line(count: SlotCount) -> str:
     """What passed through a slot: ``1,911 in · most 64``."""
-    parts = [f"{count.posted:,} in", f"most {count.high_water:,}"]
-    if count.dead:
-        parts.append(f"{count.dead:,} dead")
-    if count.discarded:
-        parts.append(f"{count.discarded:,} discarded")
-    return " · ".join(parts)
+    return f"{count.posted:,} in · most {count.high_water:,}"
+
+
+def losses(count: SlotCount) -> str:
+    """What reached a slot and wasn't consumed: ``3 dropped · 1 dead``; "" when nothing."""
+    kinds = ("dropped", "superseded", "skipped", "dead", "discarded")
+    found = ((getattr(count, kind), kind) for kind in kinds)
+    return " · ".join(f"{number:,} {kind}" for number, kind in found if number)
+
+
+def refusals(count: RoutineCount) -> str:
+    """Emissions that weren't sent on: ``4 emissions revoked``; "" when there are none."""
+    found = ((count.revoked, "revoked"), (count.refused, "refused"))
+    return " · ".join(f"{plural(number, 'emission')} {kind}" for number, kind in found if number)
+
+
+def room(slot: SlotSpec) -> str:
+    """What a slot holds, and what becomes of more."""
+    words = {
+        "drop_oldest": "drops the oldest beyond",
+        "drop_newest": "drops the newest beyond",
+        "fail": "fails beyond",
+    }
+    return f"{words.get(slot.overflow, 'holds')} {slot.capacity:,}"
 
 
 def depth_color(count: SlotCount) -> str:

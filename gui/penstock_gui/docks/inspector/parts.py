@@ -128,7 +128,7 @@ class ValueRow(QWidget):
 
 
 class SlotRow(QWidget):
-    """A slot: name, what passed, how full it is, and below it its last value."""
+    """A slot: name, what passed, how full it is; below that what was lost, and its last value."""
 
     def __init__(self, theme: Theme, name: str) -> None:
         super().__init__()
@@ -144,12 +144,18 @@ class SlotRow(QWidget):
         self.fill = SteadyLabel(theme, font="pill", selectable=False)
         line.addWidget(self.fill)
         box.addLayout(line)
+        self.lost = PlainLabel(theme, color="state.failed", font="caption", wrap=True)
+        self.lost.setAlignment(Qt.AlignmentFlag.AlignRight)
+        self.lost.hide()
+        box.addWidget(self.lost)
         self.value = ElidedLabel(theme, font="mono")
         box.addWidget(self.value)
 
-    def show_count(self, passed: str, depth: str, depth_color: str) -> None:
-        """Show what passed and what waits."""
+    def show_count(self, passed: str, lost: str, depth: str, depth_color: str) -> None:
+        """Show what passed, what was lost ("" for nothing) and what waits."""
         self.passed.show_text(passed)
+        self.lost.setText(lost)
+        self.lost.setVisible(bool(lost))
         if depth != self.fill.text():
             self.fill.setText(depth)
         self.fill.set_color(depth_color)

@@ -25,6 +25,7 @@ from penstock_gui.docks.inspector.parts import (
 from penstock_gui.session import Session
 from penstock_gui.theme import Theme
 from penstock_gui.widgets import ElidedLabel, PlainLabel, StateChip, plain_tip
+from penstock_gui.widgets.wording import plural
 
 ID_FIELD = "Id"
 _NO_COUNT = RoutineCount("idle", 0, 0, 0, 0, 0.0, 0, {}, {})
@@ -62,6 +63,9 @@ class RoutinePage(QWidget):
         self._stats_section.setVisible(count is not None)
         if count is not None:
             self.stats.show_stats(facts.stats(count))
+            refusals = facts.refusals(count)
+            self.refusals.setText(refusals)
+            self.refusals.setVisible(bool(refusals))
         self._show_depths(count)
         self._events_section.setVisible(count is not None)
         self._show_held()
@@ -69,10 +73,11 @@ class RoutinePage(QWidget):
 
     def show_values(self, values: RoutineValues) -> None:
         """Show the last value of each port."""
+        nothing = facts.NOTHING_YET if values.kept else facts.NOT_KEPT
         for name, slot in self.slots.items():
-            _show_newest(slot, values.slots.get(name, ()))
+            _show_newest(slot, values.slots.get(name, ()), nothing)
         for name, event in self.events.items():
-            _show_newest(event, values.events.get(name, ()))
+            _show_newest(event, values.events.get(name, ()), nothing)
 
     def show_spec(self) -> bool:
         """Show the config and title as they are now; False when the page must be built anew."""
@@ -140,6 +145,10 @@ class RoutinePage(QWidget):
         self._stats_section.body.setContentsMargins(0, 0, 0, 0)
         self.stats = StatRow(self._theme, facts.stats(_NO_COUNT))
         self._stats_section.body.addWidget(self.stats)
+        self.refusals = PlainLabel(self._theme, color="state.failed", font="caption", wrap=True)
+        self.refusals.setContentsMargins(PAD, 0, PAD, 10)
+        self.refusals.hide()
+        self._stats_section.body.addWidget(self.refusals)
         self._box.addWidget(self._stats_section)
 
     def _add_held(self) -> None:
@@ -193,7 +202,7 @@ class RoutinePage(QWidget):
         section = Section(self._theme, "Ports")
         self.ports: dict[str, PortRow] = {}
         for slot in self.spec.slots:
-            self._add_port(section, slot, f"holds {slot.capacity:,}")
+            self._add_port(section, slot, facts.room(slot))
         for event in self.spec.events:
             self._add_port(section, event, self._connected(event.name))
         failed = EventSpec("failed", "Failure", "What became of an activation that raised.")
@@ -215,7 +224,9 @@ class RoutinePage(QWidget):
         number = sum(connection.source.port == event for connection in outgoing)
         if not number:
             return "not connected"
-        return "1 connection" if number == 1 else f"{number} connections"
+        spec = self.spec.event(event)
+        copies = ", a copy each" if spec is not None and spec.copy else ""
+        return plural(number, "connection") + copies
 
     # What is shown of a run.
 
@@ -227,7 +238,12 @@ class RoutinePage(QWidget):
             slot = count.slots.get(name)
             row.setVisible(slot is not None)
             if slot is not None:
-                row.show_count(facts.slot_line(slot), facts.depth(slot), facts.depth_color(slot))
+                row.show_count(
+                    facts.slot_line(slot),
+                    facts.losses(slot),
+                    facts.depth(slot),
+                    facts.depth_color(slot),
+                )
 
     def _show_held(self) -> None:
         view = self._session.view
@@ -274,9 +290,10 @@ class RoutinePage(QWidget):
             self._session.set_config(self.routine_id, field, value)
 
 
-def _show_newest(row: SlotRow | ValueRow, samples: tuple[ValueSample, ...]) -> None:
+def _show_newest(row: SlotRow | ValueRow, samples: tuple[ValueSample, ...], nothing: str) -> None:
     sample = facts.newest(samples)
-    row.show_value(facts.value_text(sample), facts.value_color(sample), facts.value_tip(sample))
+    text = nothing if sample is None else facts.value_text(sample)
+    row.show_value(text, facts.value_color(sample), facts.value_tip(sample))
 
 
 def _paragraph(doc: str) -> str:

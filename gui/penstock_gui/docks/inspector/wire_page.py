@@ -51,9 +51,12 @@ class WirePage(QWidget):
         self.passed.show_value(f"{count.emitted.get(source.port, 0):,} messages", "text")
         receiver = view.routines.get(target.routine)
         slot = receiver.slots.get(target.port) if receiver else None
+        lost = facts.losses(slot) if slot is not None else ""
         self.waiting.setVisible(slot is not None)
+        self.lost.setVisible(bool(lost))
         if slot is not None:
             self.waiting.show_value(facts.depth(slot), facts.depth_color(slot))
+            self.lost.show_value(lost, "state.failed", lost)
 
     def show_values(self, values: RoutineValues) -> None:
         """Show the last values emitted, newest first."""
@@ -65,6 +68,7 @@ class WirePage(QWidget):
                 row.show_value(
                     facts.value_text(sample), facts.value_color(sample), facts.value_tip(sample)
                 )
+        self._none.setText(facts.NOTHING_YET if values.kept else facts.NOT_KEPT)
         self._none.setVisible(not samples)
 
     def _add_head(self) -> None:
@@ -87,9 +91,10 @@ class WirePage(QWidget):
         event = self._session.document.spec(source.routine).event(source.port)
         slot = self._session.document.spec(target.routine).slot(target.port)
         if event is not None:
-            section.body.addWidget(PortRow(self._theme, "event", event.type, "", event.doc))
+            more = "a copy for each" if event.copy else ""
+            section.body.addWidget(PortRow(self._theme, "event", event.type, more, event.doc))
         if slot is not None:
-            more = f"holds {slot.capacity:,}"
+            more = facts.room(slot)
             section.body.addWidget(PortRow(self._theme, "slot", slot.type, more, slot.doc))
         self._box.addWidget(section)
 
@@ -98,7 +103,9 @@ class WirePage(QWidget):
         self.passed = ValueRow(self._theme, "emitted", font="body")
         self.waiting = ValueRow(self._theme, "waiting", font="body")
         self._counts_section.body.addWidget(self.passed)
+        self.lost = ValueRow(self._theme, "lost", font="body")
         self._counts_section.body.addWidget(self.waiting)
+        self._counts_section.body.addWidget(self.lost)
         self._box.addWidget(self._counts_section)
 
     def _add_values(self) -> None:

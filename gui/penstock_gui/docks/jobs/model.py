@@ -67,10 +67,11 @@ class JobsModel(QAbstractTableModel):
         return [line.job_id for line in self._lines if line.is_live]
 
     def summary(self) -> str:
-        """``2 running, 1 paused``; "" when all have ended."""
+        """``2 running, 1 paused, 1 stalled``; "" when all have ended."""
         held = sum(line.is_held for line in self._lines)
-        running = len(self.live()) - held
-        parts = ((running, "running"), (held, "paused"))
+        stalled = sum(line.is_stalled for line in self._lines)
+        running = len(self.live()) - held - stalled
+        parts = ((running, "running"), (held, "paused"), (stalled, "stalled"))
         return ", ".join(f"{count} {word}" for count, word in parts if count)
 
     def rowCount(self, parent: _Index = _NO_PARENT) -> int:
@@ -109,7 +110,7 @@ def _cells(line: JobLine) -> tuple[Cell, ...]:
         Cell(
             line.progress,
             bar=line.bar,
-            color="state.failed" if line.error else quiet,
+            color="state.failed" if line.error else "queue.high" if line.is_stalled else quiet,
             held=held,
         ),
         Cell(line.started, color=quiet, right=True, held=held),

@@ -21,7 +21,7 @@ from penstock_gui.docks.jobs.line import JobLine
 from penstock_gui.docks.jobs.model import JobsModel
 from penstock_gui.session import Session
 from penstock_gui.theme import Theme
-from penstock_gui.widgets import EmptyState, PlainLabel, RowTable
+from penstock_gui.widgets import ElidedLabel, EmptyState, PlainLabel, RowTable
 
 REFRESH_MS = 250
 _WIDTHS = (116, 96, None, 74, 86)
@@ -87,6 +87,7 @@ class JobsPanel(QWidget):
             run_action,
         )
         self._chosen_name = PlainLabel(self._theme, color="text.2")
+        self.losses = ElidedLabel(self._theme, color="state.failed", font="caption")
         filled = QWidget()
         rows = QVBoxLayout(filled)
         rows.setContentsMargins(0, 0, 0, 0)
@@ -110,7 +111,8 @@ class JobsPanel(QWidget):
         row.setContentsMargins(10, 0, 8, 0)
         row.setSpacing(2)
         row.addWidget(self._chosen_name)
-        row.addStretch(1)
+        row.addSpacing(8)
+        row.addWidget(self.losses, 1)
         for action in (self.resume_action, self.pause_action, self.stop_action):
             button = QToolButton()
             button.setObjectName("flat")
@@ -121,7 +123,13 @@ class JobsPanel(QWidget):
 
     def _connect(self) -> None:
         bridge = self._session.bridge
-        for signal in (bridge.job_started, bridge.job_held, bridge.job_resumed, bridge.job_ended):
+        for signal in (
+            bridge.job_started,
+            bridge.job_held,
+            bridge.job_resumed,
+            bridge.job_stalled,
+            bridge.job_ended,
+        ):
             signal.connect(self._on_bridge_job)
         bridge.job_changed.connect(self._on_bridge_job_changed)
         self._session.job_selected.connect(self._on_session_job_selected)
@@ -199,6 +207,7 @@ class JobsPanel(QWidget):
         gone = _NO_JOB if line is None else _OVER
         name = "" if line is None else f" job {line.job_id}"
         self._chosen_name.setText(name.strip() or "no job chosen")
+        self.losses.show_text("" if line is None else line.losses)
         for action, possible, done, why in (
             (self.resume_action, held, f"Continue{name}", "The job isn't paused"),
             (self.pause_action, live and not held, f"Pause{name}", "The job is paused already"),

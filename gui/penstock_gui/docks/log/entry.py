@@ -12,6 +12,7 @@ from penstock.observe import (
     JobHeld,
     JobResumed,
     JobStarted,
+    Stalled,
     StepIgnored,
 )
 from penstock_gui.widgets.wording import bounded, one_line, plural
@@ -25,7 +26,14 @@ _DONE = {
     "stop": "the job stops",
     "continue": "the job goes on",
     "deliver": "sent on as a failed event",
+    "skip": "the routine is skipped from now on",
+    "retry": "it is tried again",
 }
+_LOOKS = {
+    "retry": ("rotate-ccw", "state.waiting", "tried again"),
+    "skip": ("skip-forward", "state.failed", "skipped from now on"),
+}
+_MOST_NAMED = 6
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +88,8 @@ def log_entry(told: object, now: float) -> LogEntry | None:
             return _resumed(told)
         case JobEnded():
             return _ended(told)
+        case Stalled():
+            return _stalled(told)
         case StepIgnored():
             return _of_job(told, "info", "state.waiting", one_line(f"no step: {told.reason}"))
         case StartRefused():
@@ -91,7 +101,7 @@ def log_entry(told: object, now: float) -> LogEntry | None:
 
 
 def _of_job(
-    event: JobStarted | JobHeld | JobResumed | JobEnded | StepIgnored,
+    event: JobStarted | JobHeld | JobResumed | JobEnded | Stalled | StepIgnored,
     icon: str,
     color: str,
     message: str,
@@ -111,12 +121,18 @@ def _of_job(
 
 def _failed(event: ActivationFailed) -> LogEntry:
     failure = event.failure
+    icon, color, words = _LOOKS.get(event.action, ("x", "state.failed", ""))
+    if failure.type == "RoutineTimeout" and not words:
+        icon = "timer"
+    if failure.attempt > 1 or event.action == "retry":
+        words = ", ".join(part for part in (f"attempt {failure.attempt}", words) if part)
+    text = f"{words}: {_head(failure)}" if words else _head(failure)
     return LogEntry(
         time=event.time,
-        icon="x",
-        color="state.failed",
+        icon=icon,
+        color=color,
         source=one_line(failure.routine, 80),
-        message=one_line(_head(failure)),
+        message=one_line(text),
         job_id=event.job_id,
         routine=failure.routine,
         is_failure=True,
@@ -143,6 +159,20 @@ def _held(event: JobHeld) -> LogEntry:
     return _of_job(event, "pause!", "state.held", one_line(text), event.place)
 
 
+def _stalled(event: Stalled) -> LogEntry:
+    full = _listed(event.slots)
+    text = f"stalled: {full} {'is' if len(event.slots) == 1 else 'are'} full"
+    if event.routines:
+        text += f", {_listed(event.routines)} can't go on"
+    routine = event.slots[0].partition(".")[0] if event.slots else ""
+    return _of_job(event, "triangle-alert", "queue.high", one_line(text), routine)
+
+
+def _listed(names: tuple[str, ...]) -> str:
+    more = len(names) - _MOST_NAMED
+    return ", ".join(names[:_MOST_NAMED]) + (f" and {more} more" if more > 0 else "")
+
+
 def _resumed(event: JobResumed) -> LogEntry:
     if event.stepping:
         text = one_line(f"steps {event.place}" if event.place else "steps")
@@ -152,9 +182,12 @@ def _resumed(event: JobResumed) -> LogEntry:
 
 def _ended(event: JobEnded) -> LogEntry:
     icon, color = _ENDS.get(event.status, ("info", "text.3"))
+    if event.error is not None and event.error.type == "JobTimeout" and not event.error.routine:
+        icon = "timer"
     text = event.status.lower()
     if event.error is not None:
-        text += f" in {event.error.routine}: {_head(event.error)}"
+        where = f" in {event.error.routine}" if event.error.routine else ""
+        text += f"{where}: {_head(event.error)}"
     left = sum(event.discarded.values())
     if left:
         text += f", {plural(left, 'message')} discarded"
@@ -181,7 +214,8 @@ def _head(failure: FailureSummary) -> str:
 
 def _failure_details(job_id: str, failure: FailureSummary, then: str) -> str:
     """What a reader copies: where, what went in, and the traceback."""
-    lines = [f"{failure.routine}, job {job_id}: {then}"]
+    where = f"{failure.routine}, job {job_id}" if failure.routine else f"job {job_id}"
+    lines = [f"{where}: {then}"]
     if failure.attempt > 1:
         lines[0] += f" (attempt {failure.attempt})"
     lines += [f"  {slot} = {value.text}" for slot, value in failure.slots.items()]

@@ -16,9 +16,11 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from penstock.observe import JobEnded
 from penstock_gui.bridge import PacedTimer
 from penstock_gui.docks.log.details import DetailsPane
 from penstock_gui.docks.log.entry import LogEntry, log_entry
+from penstock_gui.docks.log.losses import LossWatch
 from penstock_gui.docks.log.model import LIMIT, LogModel
 from penstock_gui.session import Session
 from penstock_gui.theme import Theme
@@ -26,7 +28,8 @@ from penstock_gui.widgets import EmptyState, PlainLabel, RowTable, SearchLine
 from penstock_gui.widgets.wording import clock_ms, plural
 
 BATCH_MS = 50
-_FILLS = "Starts, holds, ends and failures of jobs are listed here while they run."
+LOSSES_MS = 500
+_FILLS = "Starts, holds, ends, failures and losses of jobs are listed here while they run."
 _MATCHES = "Another filter, or all kinds of lines, may show more."
 _WIDTHS = (104, 100, None)
 
@@ -54,6 +57,8 @@ class LogPanel(QWidget):
         self.model = LogModel(self, limit)
         pace = session.bridge.pace
         self._timer = PacedTimer(pace, BATCH_MS, single_shot=True, parent=self)
+        self._losses = LossWatch()
+        self._look = PacedTimer(pace, LOSSES_MS, single_shot=True, parent=self)
         self._build(run_action)
         self._connect()
         self._say_counts()
@@ -132,7 +137,9 @@ class LogPanel(QWidget):
     def _connect(self) -> None:
         self._session.bridge.told.connect(self._on_bridge_told)
         self._session.bridge.refused.connect(self._on_bridge_told)
+        self._session.bridge.job_changed.connect(self._on_bridge_job_changed)
         self._timer.timeout.connect(self.flush)
+        self._look.timeout.connect(self._look_for_losses)
         self.search.textChanged.connect(self._filter)
         self.only_failures.toggled.connect(self._filter)
         self.clear_button.clicked.connect(self.clear)
@@ -142,12 +149,27 @@ class LogPanel(QWidget):
         self._theme.changed.connect(self._dress)
 
     def _on_bridge_told(self, told: object) -> None:
+        if isinstance(told, JobEnded):
+            self._add(*self._losses.ended(self._session.bridge.views[told.job_id]))
         entry = log_entry(told, self._clock())
-        if entry is None:
-            return
-        self._pending.append(entry)
-        if not self._timer.is_active():
+        if entry is not None:
+            self._add(entry)
+
+    def _add(self, *entries: LogEntry) -> None:
+        self._pending.extend(entries)
+        if entries and not self._timer.is_active():
             self._timer.start()
+
+    def _on_bridge_job_changed(self, job_id: str, routines: frozenset[str]) -> None:
+        view = self._session.bridge.views[job_id]
+        if self._losses.note(view, routines) and not self._look.is_active():
+            self._look.start()
+
+    def _look_for_losses(self) -> None:
+        """One line for all that a slot has lost meanwhile; more rarely the longer it goes on."""
+        self._add(*self._losses.due(self._clock()))
+        if self._losses.is_waiting:
+            self._look.start()
 
     def clear(self) -> None:
         """Empty the log and its counts."""

@@ -8,7 +8,7 @@ from typing import Any
 from PySide6.QtCore import QAbstractTableModel, QModelIndex, QObject, QPersistentModelIndex, Qt
 
 from penstock.host import ThreadInfo
-from penstock_gui.docks.threads.roles import place_of, role_of, short_name
+from penstock_gui.docks.threads.roles import meaning_of, place_of, role_of, short_name
 from penstock_gui.theme import state_word
 from penstock_gui.widgets import CELL_ROLE, Cell, plain_tip
 from penstock_gui.widgets.wording import NONE, duration, one_line
@@ -141,4 +141,4 @@ def _key(info: ThreadInfo) -> _Key:
 def _tooltip(info: ThreadInfo) -> str:
     kind = "daemon" if info.daemon else "not a daemon: the process waits for it at its end"
     name = one_line(info.name, 200)
-    return plain_tip(f"{name}\n{role_of(info).meaning}\nnumber {info.ident}, {kind}")
+    return plain_tip(f"{name}\n{meaning_of(info)}\nnumber {info.ident}, {kind}")

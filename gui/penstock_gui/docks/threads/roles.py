@@ -23,9 +23,16 @@ class Role:
 ROLES = {
     "worker": Role(0, "cpu", "", "runs routines"),
     "loop": Role(1, "repeat", "event loop", "the event loop of one job"),
-    "host": Role(2, "plug", "commands", "takes this window's commands to the engine"),
-    "window": Role(3, "table-2", "this window", "draws this window and answers you"),
-    "foreign": Role(4, "circle-off", "foreign", "not started by Penstock"),
+    "steward": Role(2, "timer", "timers", "keeps the time, and loops while all workers are busy"),
+    "async": Role(3, "zap", "coroutines", "runs the coroutines of all jobs"),
+    "host": Role(4, "plug", "commands", "takes this window's commands to the engine"),
+    "window": Role(5, "table-2", "this window", "draws this window and answers you"),
+    "foreign": Role(6, "circle-off", "foreign", "not started by Penstock"),
+}
+STATES = {
+    "waits": "its body stands waiting for room or a resume; another worker has taken its place",
+    "abandoned": "its activation is over, but the body hasn't ended; another worker has taken its"
+    " place",
 }
 _UNKNOWN = ROLES["foreign"]
 _DIGITS = re.compile(r"(\d+)")
@@ -34,6 +41,13 @@ _DIGITS = re.compile(r"(\d+)")
 def role_of(info: ThreadInfo) -> Role:
     """The role's row of `ROLES`; one nobody knows counts as foreign."""
     return ROLES.get(info.role, _UNKNOWN)
+
+
+def meaning_of(info: ThreadInfo) -> str:
+    """What it is for, and what a worker's odd state means."""
+    said = role_of(info).meaning
+    state = STATES.get(info.state, "") if info.role == "worker" else ""
+    return f"{said}; {state}" if state else said
 
 
 def short_name(info: ThreadInfo) -> str:

@@ -10,52 +10,79 @@ from penstock_gui.theme import Theme
 from penstock_gui.widgets import SteadyLabel
 
 
+class Metric(QWidget):
+    """A number and what it counts."""
+
+    def __init__(self, theme: Theme, word: str, tip: str) -> None:
+        super().__init__()
+        self.number = SteadyLabel(theme, font="body.strong")
+        self.number.setAlignment(Qt.AlignmentFlag.AlignRight)
+        self.word = SteadyLabel(theme, word, color="text.2")
+        self.word.setToolTip(tip)
+        row = QHBoxLayout(self)
+        row.setContentsMargins(0, 0, 8, 0)
+        row.setSpacing(4)
+        row.addWidget(self.number)
+        row.addWidget(self.word)
+
+    @property
+    def text(self) -> str:
+        """Number and word."""
+        return f"{self.number.text()} {self.word.text()}"
+
+
 class PoolStrip(QWidget):
-    """``7/8 busy   41 backlog   12 threads (max 14)``."""
+    """``7/8 busy   41 backlog   2 spare   1 abandoned   12 threads (max 14)``.
+
+    Spare and abandoned ones are named only where there are any.
+    """
 
     def __init__(self, theme: Theme) -> None:
         super().__init__()
-        self._theme = theme
         self.setObjectName("panel")
         self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
         self.setFixedHeight(theme.px("size.tabs"))
-        self._row = QHBoxLayout(self)
-        self._row.setContentsMargins(10, 0, 8, 0)
-        self._row.setSpacing(4)
-        self.busy, self._busy_word = self._metric("busy")
-        self.backlog, self._backlog_word = self._metric("backlog")
-        self.threads, self._threads_word = self._metric("threads")
-        self._row.addStretch(1)
-        self._busy_word.setToolTip("Workers that run a routine now, of all workers of the pool")
-        self._backlog_word.setToolTip("Slices of work that wait for a free worker")
-        self._threads_word.setToolTip(
-            "Threads of this process now, and the most there were at one time"
+        self.busy = Metric(
+            theme, "busy", "Workers that run a routine now, of all workers of the pool"
         )
-
-    def show_use(self, pool: PoolUse) -> None:
-        """Show these numbers."""
-        self.busy.setText(f"{pool.busy}/{pool.size}")
-        self.backlog.setText(f"{pool.backlog:,}")
-        self.threads.setText(f"{pool.threads:,}")
-        self._threads_word.setText(f"threads (max {pool.threads_high_water:,})")
-        self.backlog.set_color("state.waiting" if pool.backlog else "text")
+        self.backlog = Metric(theme, "backlog", "Slices of work that wait for a free worker")
+        self.spare = Metric(
+            theme,
+            "spare",
+            "Workers above the pool's size: their bodies stand waiting, or they are kept for reuse",
+        )
+        self.abandoned = Metric(
+            theme,
+            "abandoned",
+            "Workers in bodies whose activation is over (cancelled or timed out) and which run on",
+        )
+        self.abandoned.number.set_color("state.waiting")
+        self.threads = Metric(
+            theme, "threads", "Threads of this process now, and the most there were at one time"
+        )
+        row = QHBoxLayout(self)
+        row.setContentsMargins(10, 0, 8, 0)
+        row.setSpacing(4)
+        for metric in self._metrics:
+            row.addWidget(metric)
+        row.addStretch(1)
 
     @property
     def text(self) -> str:
         """The line as it reads."""
-        pairs = (
-            (self.busy, self._busy_word),
-            (self.backlog, self._backlog_word),
-            (self.threads, self._threads_word),
-        )
-        return "  ".join(f"{number.text()} {word.text()}" for number, word in pairs)
+        return "  ".join(metric.text for metric in self._metrics if not metric.isHidden())
 
-    def _metric(self, word: str) -> tuple[SteadyLabel, SteadyLabel]:
-        if self._row.count():
-            self._row.addSpacing(8)
-        number = SteadyLabel(self._theme, font="body.strong")
-        number.setAlignment(Qt.AlignmentFlag.AlignRight)
-        label = SteadyLabel(self._theme, word, color="text.2")
-        self._row.addWidget(number)
-        self._row.addWidget(label)
-        return number, label
+    def show_use(self, pool: PoolUse) -> None:
+        """Show these numbers."""
+        self.busy.number.setText(f"{pool.busy}/{pool.size}")
+        self.backlog.number.setText(f"{pool.backlog:,}")
+        self.backlog.number.set_color("state.waiting" if pool.backlog else "text")
+        self.threads.number.setText(f"{pool.threads:,}")
+        self.threads.word.setText(f"threads (max {pool.threads_high_water:,})")
+        for metric, count in ((self.spare, pool.spare), (self.abandoned, pool.abandoned)):
+            metric.number.setText(f"{count:,}")
+            metric.setVisible(bool(count))
+
+    @property
+    def _metrics(self) -> tuple[Metric, ...]:
+        return self.busy, self.backlog, self.spare, self.abandoned, self.threads
