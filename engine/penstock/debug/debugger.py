@@ -146,18 +146,19 @@ class _Listener(Instrument):
         deadline = None if timeout is None else monotonic() + timeout
         latch = allocate_lock()
         latch.acquire()
+        left = timeout
         while True:
             with self._lock:
                 held = self._unresumed(job_id)
                 if held is not None or executor.status.is_final:
                     return held
                 self._waiting.append(latch)
-            left = None if deadline is None else deadline - monotonic()
             if not executor.thread_pool.wait(latch, left):
                 with self._lock:
                     with suppress(ValueError):  # it was woken meanwhile
                         self._waiting.remove(latch)
                     return self._unresumed(job_id)
+            left = None if deadline is None else deadline - monotonic()
 
     def _wake(self) -> None:
         """Under the lock: who waits looks again."""

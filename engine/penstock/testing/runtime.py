@@ -112,7 +112,7 @@ class InlineRuntime(Runtime):
         for _ in range(limit):
             if job.status.is_final:
                 return job
-            if job.stalled or not self._inline.go_on():
+            if not self._inline.go_on(self.clock.now() if job.stalled else None):
                 raise NeverEnds(f"job {job.id} can't end: {_reason(job)}", job=job.id)
         raise NeverEnds(
             f"job {job.id} is still {job.status.value} after {limit:,} steps, at"
