@@ -206,11 +206,11 @@ def test_the_next_job_gets_the_full_pool_while_bodies_of_a_cancelled_one_are_stu
         gate.wait_inside(3)
         statistics = runtime.statistics()
         assert (statistics.workers, statistics.busy, statistics.idle) == (3, 3, 0)
-        assert statistics.spare_threads == 3
+        assert statistics.abandoned_threads == 3
         gate.open()
         assert second.wait(DEADLINE) is JobStatus.COMPLETED
         stuck.open()
-        _until(lambda: runtime.statistics().spare_threads == 0)
+        _until(lambda: runtime.statistics().abandoned_threads == 0)
         assert first.outputs["b.out"] == []
 
 
