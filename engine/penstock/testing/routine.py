@@ -80,9 +80,10 @@ def run_routine(
         >>> run_routine(Pair(), {"left": 1}, {"left": 2, "right": "b"})["both"]
         [(1, 'b')]
 
-    All messages are there before the first is worked on, unless a `Gap` lies between them. Retry
-    delays, ``Batch(max_wait=…)``, ``Every`` and sleeping take no time but on `clock`. After the
-    last message ``finish`` has its turn. With `seconds` the job is cancelled if it hasn't ended
+    All messages are there before the first is worked on, unless a `Gap` lies between them; under
+    ``Latest`` the first is taken as soon as it is there. Retry delays, ``Batch(max_wait=…)``,
+    ``Every`` and sleeping take no time but on `clock`. After the last message ``finish`` has its
+    turn. With `seconds` the job is cancelled if it hasn't ended
     by so long after the last message: for what is endless.
 
     Raises InvalidValue for a message of a wrong type, SlotFull where one finds no room however
