@@ -292,7 +292,7 @@ class JobCore:
         if run.log is not None:
             self.tell.activations(run)
         if run.plan.timeout is not None:
-            watch(self, run)
+            watch(self, run, run.plan.timeout)
         if run.shared is None:
             for emitter in run.emitters:
                 emitter.room = 0
@@ -377,6 +377,8 @@ class JobCore:
         run.count_done(report)
         for entry in report.entries:
             ended(self, run, entry)
+        if report.finished and token.begun is not None:
+            ended(self, run, token.begun)
         if report.done:
             self.tell.slice_ended(run, report)
         if report.returned is not None:

@@ -93,11 +93,8 @@ def _skip(core: JobCore, run: RoutineRun) -> None:
 # ---- time-outs
 
 
-def watch(core: JobCore, run: RoutineRun) -> None:
+def watch(core: JobCore, run: RoutineRun, timeout: float) -> None:
     """Start the clock of each activation of a routine with a time-out that has just begun."""
-    timeout = run.plan.timeout
-    if timeout is None:
-        return
     for token in run.tokens:
         entry = token.begun
         if entry is not None and entry[0] not in run.clocks:
@@ -133,12 +130,11 @@ def _time_out(core: JobCore, run: RoutineRun, number: int) -> None:
 
 
 def _give_up(core: JobCore, run: RoutineRun, token: Token) -> None:
+    """It isn't a step's: while the job is held its clock stands still."""
     core.tell.activations(run)
     run.tokens.pop(token, None)
     core.tokens -= 1
     abandon(core, token)
-    if core.step_token is token:
-        core.step_ended()
 
 
 def _fail_late(core: JobCore, run: RoutineRun, entry: Entry, revoked: int, in_finish: bool) -> None:
