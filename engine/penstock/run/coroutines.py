@@ -6,7 +6,8 @@ import asyncio
 import logging
 import threading
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from concurrent.futures import Executor, Future
 from contextvars import Context
 from functools import partial
 from time import monotonic
@@ -106,7 +107,7 @@ class CoroutineThread:
 
     def _start(self) -> asyncio.AbstractEventLoop:
         """Under the lock."""
-        loop = asyncio.new_event_loop()
+        loop = _Loop()
         loop.set_exception_handler(_tell)
         thread = threading.Thread(target=self._live, args=(loop,), name=_NAME, daemon=True)
         try:
@@ -171,6 +172,35 @@ class CoroutineThread:
         finally:
             self._over = True
             loop.stop()
+
+
+class _Loop(asyncio.SelectorEventLoop):
+    """A loop whose default executor has daemon threads: one that is stuck holds no exit up."""
+
+    def run_in_executor(  # type: ignore[override]
+        self, executor: Executor | None, func: Callable[..., Any], *args: Any
+    ) -> asyncio.Future[Any]:
+        """As its base, which has `asyncio.to_thread` come here."""
+        return super().run_in_executor(_Daemons() if executor is None else executor, func, *args)
+
+
+class _Daemons(Executor):
+    """A thread per call, ended with it."""
+
+    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
+        """Run the call on a thread of its own."""
+        future: Future[Any] = Future()
+
+        def run() -> None:
+            if not future.set_running_or_notify_cancel():
+                return
+            try:
+                future.set_result(fn(*args, **kwargs))
+            except BaseException as error:  # noqa: BLE001 -- border to user code
+                future.set_exception(error)
+
+        threading.Thread(target=run, name=f"{_NAME}-call", daemon=True).start()
+        return future
 
 
 def _tell(_loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:

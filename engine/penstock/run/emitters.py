@@ -46,11 +46,12 @@ class Emitter:
     """One event of one routine in one job."""
 
     __slots__ = (
-        "_append", "copies", "emitted", "hard", "name", "outputs", "owner", "pending", "ref",
-        "refusing", "room", "run", "soft", "targets", "values",
+        "_append", "copies", "emitted", "hard", "home", "name", "outputs", "owner", "pending",
+        "ref", "refusing", "room", "run", "soft", "targets", "values",
     )  # fmt: skip
 
     def __init__(self, run: RoutineRun, name: str) -> None:
+        self.home = run
         self.run: RoutineRun | None = run
         self.owner = run.index
         self.name = name
@@ -116,12 +117,9 @@ class Emitter:
 
     def _refusal(self, running: RoutineRun | None) -> BaseException:
         """The error of an emit that isn't delivered; counted."""
-        owner = self.run
-        if owner is None and running is not None and running.owns(self):
-            running.refused += 1
+        self.home.refused += 1
+        if self.run is None and running is self.home:
             return Cancelled(f"{self.ref}: the job has ended")
-        if owner is not None:
-            owner.refused += 1
         return EmitOutsideActivation(
             f"{self.ref} was emitted outside an activation; emit on the thread that runs logic",
             routine=self.ref.partition(".")[0],

@@ -218,10 +218,6 @@ class RoutineRun:
             return min(special, self.next_entry()[0])
         return special
 
-    def owns(self, emitter: Emitter) -> bool:
-        """Whether it is one of this routine's."""
-        return any(one is emitter for one in self.emitters)
-
     def call(self, entry: Entry) -> Any:
         """Call `logic` with the values of an entry, by position and by name as it takes them."""
         values = self.values_of(entry)

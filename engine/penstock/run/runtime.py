@@ -163,10 +163,11 @@ class Runtime:
         if emitter is None:
             raise UnknownPort(f"job {job_id} has no event {port}", job=job_id, port=port)
         check_python(executor.event_type(emitter), value, port)
+        value = emitter.prepared(value)
         with executor.lock:
             executor.refuse_when_over(port)
             executor.reserve(emitter.refusing)
-            executor.task_queue.append(Emitted(emitter, emitter.prepared(value)))
+            executor.task_queue.append(Emitted(emitter, value))
         executor.arm()
 
     def statistics(self) -> RuntimeStatistics:

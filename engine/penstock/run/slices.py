@@ -26,6 +26,7 @@ _log = logging.getLogger(__name__)
 
 SLICE = 256
 SLICE_SECONDS = 0.001
+_OUR_CANCEL = (Cancelled, asyncio.CancelledError)
 
 Kept = list[tuple[CarefulEmitter, Any]]
 LogRow = tuple["Token", Entry, float | None, str]
@@ -295,12 +296,14 @@ class Token:
         return any(run.stop or monotonic() > end or self.limit <= 1 for _ in body)
 
     def _deliver_kept(self, run: RoutineRun) -> None:
-        """The attempt has succeeded: what it emitted goes on, all at once."""
-        kept, self.kept = self.kept, None
+        """The attempt has succeeded: what it emitted goes on, all of it or nothing."""
+        kept = self.kept
         if kept and not self.over:
             refusing = [slot for emitter, _ in kept for slot in emitter.refusing]
             if refusing:
                 run.job.reserve(refusing)
+        self.kept = None
+        if kept and not self.over:
             for emitter, value in kept:
                 emitter.put(value)
                 if len(emitter.pending) > emitter.soft:
@@ -397,7 +400,7 @@ class Token:
         retryable = isinstance(policy, Retry) and isinstance(error, policy.on)
         failure = failure_of(run.id, run.values_of(entry), error)
         revoked = len(kept) if kept else 0
-        return Failed(entry, failure, retryable, revoked, isinstance(error, Cancelled))
+        return Failed(entry, failure, retryable, revoked, isinstance(error, _OUR_CANCEL))
 
     def _log_start(self, log: deque[LogRow], entry: Entry) -> None:
         log.append((self, entry, None, self._thread()))
