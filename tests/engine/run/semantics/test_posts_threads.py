@@ -165,3 +165,21 @@ def test_11_a_body_that_waits_in_a_post_is_woken_when_its_own_job_is_cancelled(
         assert raised == [Cancelled]
         assert full.status is JobStatus.RUNNING
         gate.open()
+
+
+def test_11_a_post_that_waits_when_its_job_is_closed_is_delivered_or_raises(loop: Loop) -> None:
+    gate = Gate()
+    with Runtime(workers=1, loop=loop) as runtime:
+        job = runtime.exec(chain(gated(gate, capacity=1)), {"a.value": 0}, keep_open=True)
+        gate.wait_came()
+        runtime.post(job.id, "a.value", 1)
+        waiting = Call(lambda: runtime.post(job.id, "a.value", 2))
+        run_another_job_elsewhere(loop)
+        runtime.jobs.close(job.id)
+        gate.open()
+        error = waiting.error()
+        assert job.wait(DEADLINE) is JobStatus.COMPLETED
+
+    assert error is None or isinstance(error, JobEnded)
+    assert job.outputs["a.out"] == ([0, 1, 2] if error is None else [0, 1])
+    check_conservation(job)
