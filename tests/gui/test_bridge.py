@@ -56,6 +56,26 @@ def test_a_job_is_folded_into_its_view(bridge: EngineBridge, client: ScriptedCli
     assert (started, ended) == ([("1",)], [("1",)])
 
 
+def test_a_stall_is_told_and_its_end_is_a_change(
+    bridge: EngineBridge, client: ScriptedClient
+) -> None:
+    stalled, told = heard(bridge.job_stalled), heard(bridge.told)
+    changed = heard(bridge.job_changed)
+    client.tell_started("1", "f", ["a"])
+    client.tell_stalled("1", ["a.x"], ["a"])
+    bridge.tick()
+    assert stalled == [("1",)]
+    assert [type(event).__name__ for (event,) in told] == ["JobStarted", "Stalled"]
+    assert bridge.views["1"].stalled == ("a.x",)
+    changed.clear()
+
+    client.tell_progress("1", {"a": bridge.views["1"].routines["a"]})
+    bridge.tick()
+
+    assert not bridge.views["1"].stalled
+    assert changed == [("1", frozenset())], "although no counter has changed"
+
+
 def test_changes_of_a_tick_are_told_once_per_job(
     bridge: EngineBridge, client: ScriptedClient
 ) -> None:

@@ -9,7 +9,7 @@ import pytest
 from pytestqt.qtbot import QtBot
 
 from helpers.flow_folder import SOURCE, write_words
-from helpers.scripted import ScriptedClient, routine_count
+from helpers.scripted import Call, ScriptedClient, routine_count
 from penstock.flow import Connection, describe
 from penstock.host import BreakpointSpec, CommandRefused, EngineClient, StartRefused
 from penstock.ids import PortRef
@@ -127,6 +127,23 @@ def test_pause_step_and_stop_concern_the_shown_job(
     assert not [c for c in before if c.method in ("pause", "step", "cancel")]
     methods = [c.method for c in client.calls if c.method != "breakpoints"]
     assert methods == ["start", "pause", "step", "cancel"], "a running job isn't stepped"
+
+
+def test_stalled_jobs_are_known_the_shown_one_first(
+    session: Session, client: ScriptedClient
+) -> None:
+    for job_id in ("1", "2", "3"):
+        client.tell_started(job_id, "flow", ["a"])
+        client.tell_stalled(job_id, ["a.x"])
+    session.bridge.tick()
+    session.show_job("3")
+
+    assert list(session.stalled_jobs) == ["3", "1", "2"]
+    session.unstall("1", "drop")
+    assert client.named("unstall") == [Call("unstall", ("1", "drop"))]
+    client.tell_ended("3", "CANCELLED")
+    session.bridge.tick()
+    assert list(session.stalled_jobs) == ["1", "2"]
 
 
 def test_nothing_starts_while_its_folder_isnt_trusted(

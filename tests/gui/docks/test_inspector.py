@@ -15,7 +15,7 @@ from pytestqt.qtbot import QtBot
 
 from helpers.flow_folder import FLOW, write_words
 from helpers.scripted import ScriptedClient, routine_count, slot_count, text_value
-from penstock.flow import REQUIRED, Connection, FieldSpec
+from penstock.flow import REQUIRED, Connection, FieldSpec, SlotSpec
 from penstock.host import RoutineValues, StartRefused, ValueSample
 from penstock.observe import HeldMessage, ValueSummary
 from penstock_gui.bridge import EngineBridge
@@ -474,6 +474,96 @@ def test_counters_of_the_shown_job_are_shown_and_follow(
     assert page.chip.text == "running · 3 threads"
     assert page.slots["line"].fill.text() == "12/16"
     assert page.slots["line"].passed.full_text == "1,911 in · most 16"
+
+
+def test_losses_are_shown_below_their_slot_only_where_there_are_any(
+    panel: InspectorPanel, session: Session, client: ScriptedClient
+) -> None:
+    job_id = run_job(session, client)
+    session.select_routine("split")
+    row = routine_page(panel).slots["line"]
+    clean = slot_count(2, 16, posted=2)
+    client.tell_progress(job_id, {"split": routine_count(slots={"line": clean})})
+    session.bridge.tick()
+    routine_page(panel).show_run()
+    assert row.lost.isHidden()
+    assert routine_page(panel).refusals.isHidden()
+
+    lossy = slot_count(2, 16, posted=20, dropped=9, superseded=4, skipped=3, dead=2, discarded=1)
+    count = routine_count(slots={"line": lossy}, revoked=1, refused=5)
+    client.tell_progress(job_id, {"split": count})
+    session.bridge.tick()
+    routine_page(panel).show_run()
+
+    assert row.lost.text() == "9 dropped · 4 superseded · 3 skipped · 2 dead · 1 discarded"
+    assert row.passed.full_text == "20 in · most 2"
+    assert routine_page(panel).refusals.text() == "1 emission revoked · 5 emissions refused"
+
+
+def test_values_the_engine_keeps_no_more_are_said_to_be_gone(
+    panel: InspectorPanel, session: Session, client: ScriptedClient
+) -> None:
+    job_id = run_job(session, client)
+    session.select_routine("split")
+    assert routine_page(panel).slots["line"].value.full_text == "nothing yet"
+
+    client.values[job_id, "split"] = RoutineValues(job_id, "split", {}, {}, kept=False)
+    client.tell_ended(job_id)
+    session.bridge.tick()
+
+    assert routine_page(panel).slots["line"].value.full_text == "no longer kept"
+    assert routine_page(panel).events["word"].value.full_text == "no longer kept"
+    session.select(connection=WIRE)
+    assert "no longer kept" in texts_in(panel)
+
+
+@pytest.mark.parametrize(
+    ("overflow", "text"),
+    [
+        ("hold", "holds 1,000"),
+        ("drop_oldest", "drops the oldest beyond 1,000"),
+        ("drop_newest", "drops the newest beyond 1,000"),
+        ("fail", "fails beyond 1,000"),
+    ],
+)
+def test_what_becomes_of_messages_beyond_a_slots_room_is_said(overflow: str, text: str) -> None:
+    assert facts.room(SlotSpec("line", overflow=overflow)) == text
+
+
+def test_ports_say_overflow_and_copies(
+    qtbot: QtBot, panel: InspectorPanel, session: Session
+) -> None:
+    path = session.document.folder / "words.py"
+    source = path.read_text(encoding="utf-8")
+    source = source.replace("Slot(str, capacity=16)", 'Slot(str, 16, "drop_oldest")')
+    path.write_text(source.replace("word = Event(str)", "word = Event(str, copy=True)"))
+    session.select_routine("split")
+    qtbot.waitUntil(lambda: routine_page(panel).spec.slots[0].overflow == "drop_oldest")
+
+    page = routine_page(panel)
+    assert page.ports["line"].more.text() == "drops the oldest beyond 16"
+    assert page.ports["word"].more.text() == "1 connection, a copy each"
+    session.select(connection=Connection.parse("lines.line -> split.line"))
+    assert "drops the oldest beyond 16" in texts_in(panel)
+    session.select(connection=WIRE)
+    assert "a copy for each" in texts_in(panel)
+
+
+def test_a_wire_says_what_its_slot_has_lost(
+    panel: InspectorPanel, session: Session, client: ScriptedClient
+) -> None:
+    job_id = run_job(session, client)
+    session.select(connection=WIRE)
+    assert isinstance(panel.page, WirePage)
+    clean, lossy = slot_count(1), slot_count(1, posted=4, dropped=3)
+    for slot in (clean, lossy):
+        counts = {"split": routine_count(), "count": routine_count(slots={"word": slot})}
+        client.tell_progress(job_id, counts)
+        session.bridge.tick()
+        panel.page.show_run()
+        assert panel.page.lost.isHidden() is (slot is clean)
+
+    assert panel.page.lost.value.full_text == "3 dropped"
 
 
 def test_last_values_are_shown_as_plain_bounded_text(

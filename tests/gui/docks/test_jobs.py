@@ -10,7 +10,14 @@ from PySide6.QtWidgets import QPushButton
 from pytestqt.qtbot import QtBot
 
 from helpers.scripted import ScriptedClient, routine_count, slot_count
-from penstock.observe import FailureSummary, JobProgress, JobStarted, JobView, RoutineCount
+from penstock.observe import (
+    FailureSummary,
+    JobProgress,
+    JobStarted,
+    JobView,
+    RoutineCount,
+    Stalled,
+)
 from penstock_gui.assets import resource
 from penstock_gui.bridge import EngineBridge
 from penstock_gui.docks.jobs import JobsPanel
@@ -92,6 +99,70 @@ def test_the_share_is_shown_once_the_sources_have_ended() -> None:
 
     assert (line.bar, line.progress) == (0.6, "60%")
     assert "60 messages done of 100" in line.why
+
+
+def test_what_was_lost_is_counted_by_kind_and_worked_off() -> None:
+    slot = slot_count(10, posted=100, consumed=60, dropped=12, superseded=8, skipped=7, dead=3)
+    worker = routine_count(slots={"path": slot}, revoked=4)
+
+    line = job_line(view_of({"find": routine_count(activations=1), "read": worker}), START + 2)
+
+    lost = ["12 dropped", "8 superseded", "7 skipped", "3 dead", "4 revoked"]
+    assert line.losses == " · ".join(lost)
+    assert ", ".join(lost) in line.why
+    assert (line.bar, line.progress) == (0.9, "90%"), "of 100 messages 10 wait"
+
+
+def test_without_losses_none_are_named() -> None:
+    worker = routine_count(slots={"path": slot_count(40, posted=100, consumed=60)})
+
+    assert job_line(view_of({"read": worker}), START + 2).losses == ""
+
+
+def test_a_stalled_job_says_so_and_what_is_full() -> None:
+    view = view_of({"read": routine_count()})
+    view.apply(Stalled(3, "1", START + 2, ("read.path", "read.more"), ("find",)))
+
+    line = job_line(view, START + 2)
+
+    assert (line.state, line.status, line.bar) == ("stalled", "STALLED", None)
+    assert line.progress == "read.path, read.more are full"
+    assert line.is_live
+    assert not line.is_held
+
+
+def test_an_idle_job_is_live() -> None:
+    line = job_line(view_of({"read": routine_count()}, "IDLE"), START + 2)
+
+    assert (line.state, line.is_live) == ("idle", True)
+
+
+def test_the_strip_names_the_losses_of_the_chosen_job(
+    panel: JobsPanel, session: Session, client: ScriptedClient
+) -> None:
+    for job_id, lost in (("1", 3), ("2", 0)):
+        client.tell_started(job_id, "census", ["read"])
+        count = routine_count(slots={"path": slot_count(0, posted=9, dropped=lost)})
+        client.tell_progress(job_id, {"read": count})
+        client.tell_ended(job_id)
+    take_in(session)
+
+    session.show_job("1")
+    assert panel.losses.full_text == "3 dropped"
+    session.show_job("2")
+    assert panel.losses.full_text == ""
+
+
+def test_stalled_jobs_are_counted_apart(
+    panel: JobsPanel, session: Session, client: ScriptedClient
+) -> None:
+    for job_id in ("1", "2", "3"):
+        client.tell_started(job_id, "census", ["read"])
+    client.tell_stalled("2", ["read.path"])
+    take_in(session)
+
+    assert panel.summary == "2 running, 1 stalled"
+    assert cell(panel, 1, STATE) == "stalled"
 
 
 def test_a_job_that_goes_on_counts_its_duration_by_the_clock() -> None:

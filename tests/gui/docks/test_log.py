@@ -8,7 +8,7 @@ from PySide6.QtGui import QGuiApplication
 from PySide6.QtTest import QTest
 from pytestqt.qtbot import QtBot
 
-from helpers.scripted import ScriptedClient, text_value
+from helpers.scripted import ScriptedClient, routine_count, slot_count, text_value
 from penstock.host import CommandRefused, StartRefused
 from penstock.observe import FailureSummary, HeldMessage, StepIgnored
 from penstock_gui.assets import resource
@@ -256,6 +256,39 @@ def test_a_flood_of_failures_is_put_in_few_batches(
 
     assert len(batches) == 1
     assert panel.model.dropped == 2900
+
+
+def test_losses_are_told_by_and_by_and_before_the_job_s_end(
+    qtbot: QtBot, panel: LogPanel, session: Session, client: ScriptedClient
+) -> None:
+    def lose(many: int) -> None:
+        slot = slot_count(0, posted=many, dropped=many)
+        client.tell_progress("7", {"read": routine_count(slots={"path": slot})})
+
+    client.tell_started("7", "census", ["read"])
+    lose(3)
+    take_in(session)
+    lose(70)
+    take_in(session)
+    qtbot.waitUntil(lambda: ("read", "path: 70 dropped") in lines(panel), timeout=3000)
+
+    lose(90)
+    client.tell_ended("7")
+    tell(panel, session)
+
+    assert lines(panel)[:3] == [
+        ("job 7", "completed"),
+        ("read", "path: 20 dropped, 90 so far"),
+        ("read", "path: 70 dropped"),
+    ]
+
+
+def test_a_stall_is_a_line(panel: LogPanel, session: Session, client: ScriptedClient) -> None:
+    client.tell_started("7", "census", ["read"])
+    client.tell_stalled("7", ["read.path"], ["find"])
+    tell(panel, session)
+
+    assert lines(panel)[0] == ("job 7", "stalled: read.path is full, find can't go on")
 
 
 def test_clearing_forgets_lines_and_counts(

@@ -18,6 +18,7 @@ from penstock_gui.document import FlowDocument
 from penstock_gui.session import Session
 from penstock_gui.theme import Theme
 from penstock_gui.widgets import CELL_ROLE, Cell
+from penstock_gui.widgets.chip import chip_width
 
 MAIN = ThreadInfo("MainThread", 1, "window", "", "", "", None, False)
 LOOP = ThreadInfo("penstock-job-7", 30, "loop", "waits", "7", "", 0.014, True)
@@ -116,6 +117,43 @@ def test_the_line_above_tells_the_use_of_the_pool(
     panel.poll()
 
     assert panel.strip.text == "7/8 busy  41 backlog  12 threads (max 14)"
+
+
+def test_bodies_that_stand_or_are_over_are_told_from_others(
+    panel: ThreadsPanel, client: ScriptedClient
+) -> None:
+    stands = replace(worker(1, "parse"), state="waits")
+    over = replace(worker(2, "read"), state="abandoned")
+    client.show_threads([stands, over, worker(3)], PoolUse(8, 1, 7, 0, 12, 14, 2, 1))
+    panel.poll()
+
+    assert [look(panel, row, STATE).chip for row in range(3)] == ["waits", "abandoned", "idle"]
+    assert [cell(panel, row, ROUTINE) for row in range(3)] == ["parse", "read", "—"]
+    tips = [cell(panel, row, THREAD, Qt.ItemDataRole.ToolTipRole) for row in range(3)]
+    assert "stands waiting" in str(tips[0])
+    assert "its activation is over" in str(tips[1])
+    assert "place" not in str(tips[2])
+    assert panel.strip.text == "1/8 busy  0 backlog  2 spare  1 abandoned  12 threads (max 14)"
+
+
+def test_steward_and_coroutines_have_rows_of_their_own(
+    panel: ThreadsPanel, client: ScriptedClient
+) -> None:
+    steward = ThreadInfo("penstock-steward", 50, "steward", "", "", "", None, True)
+    coroutines = ThreadInfo("penstock-async", 51, "async", "running", "", "", 1.5, True)
+    client.show_threads([MAIN, coroutines, steward, LOOP, worker(1)])
+    panel.poll()
+
+    assert names(panel) == ["worker-1", "job-7", "steward", "async", "MainThread"]
+    assert [cell(panel, row, ROUTINE) for row in (2, 3)] == ["timers", "coroutines"]
+    assert [look(panel, row, THREAD).icon for row in (2, 3)] == ["timer", "zap"]
+    assert [cell(panel, 3, column) for column in (STATE, SINCE)] == ["running", "1.5 s"]
+
+
+def test_the_longest_state_fits_its_column(panel: ThreadsPanel) -> None:
+    wanted = chip_width(Theme("dark"), "abandoned")
+
+    assert wanted <= panel.table.columnWidth(STATE) - 16, "the cells pad 8 on both sides"
 
 
 def test_rows_change_in_place_so_that_selection_and_scroll_stay(

@@ -13,6 +13,7 @@ from pytestqt.qtbot import QtBot
 import penstock_gui
 from penstock.observe.events import ROUTINE_STATUSES
 from penstock_gui.assets import resource
+from penstock_gui.session import STALLED
 from penstock_gui.theme import STATES, Theme, Tokens, state_color, state_icon, state_word
 from penstock_gui.theme.palette import TOKEN_OF_ROLE
 
@@ -136,6 +137,14 @@ def test_every_status_has_a_look() -> None:
         assert resource("icons", f"{state_icon(status).removesuffix('!')}.svg").is_file()
         assert state_color(status) in TOKENS.colors
         assert state_word(status)
+
+
+def test_what_threads_do_has_a_look_and_so_has_a_stalled_job() -> None:
+    for status in ("running", "idle", "waits", "abandoned", STALLED):
+        assert state_word(status) == status.lower()
+        assert state_icon(status) in {look.icon for look in STATES.values()}
+    assert state_color(STALLED) == "queue.high"
+    assert state_color("abandoned") != state_color("idle")
 
 
 def test_a_status_nobody_knows_is_shown_by_its_name() -> None:

@@ -6,7 +6,7 @@ import pytest
 
 from penstock.host import PoolUse
 from penstock.observe import FailureSummary, HeldMessage, JobHeld, JobView, ValueSummary
-from penstock_gui.window.status_text import chip_text, pool_texts, rate, status_text
+from penstock_gui.window.status_text import chip_text, named, pool_texts, rate, status_text
 
 ERROR = FailureSummary("parse", "ValueError", "no\ngood", "Traceback …")
 
@@ -46,6 +46,8 @@ def held(place: str, why: str = "breakpoint", waiting: int = 4) -> JobHeld:
         (view("COMPLETED", failures=1), "Completed · job 7 in 8.4 s, 1 failure", ""),
         (view("CANCELLED"), "Cancelled · job 7 after 8.4 s", ""),
         (view("FAILED", error=ERROR), "Failed · job 7, parse: ValueError: no good", ""),
+        (view("IDLE"), "Idle · job 7, code_census", "run"),
+        (view("RUNNING", stalled=("join.a",)), "Stalled · job 7, join.a is full", "run"),
     ],
 )
 def test_the_word_comes_first(shown: JobView | None, text: str, ground: str) -> None:
@@ -68,6 +70,8 @@ def test_a_job_that_has_told_nothing_is_starting() -> None:
         (view("PAUSED", held=held("parse")), ("PAUSED", "job 7 held")),
         (view("PAUSED", held=held("")), ("PAUSED", "job 7 paused")),
         (view("FAILED"), ("FAILED", "job 7 failed")),
+        (view("IDLE"), ("IDLE", "job 7 idle")),
+        (view("RUNNING", stalled=("join.a",)), ("STALLED", "job 7 stalled")),
     ],
 )
 def test_the_chip_names_the_job_and_its_state(shown: JobView | None, chip: tuple[str, str]) -> None:
@@ -89,6 +93,25 @@ def test_numbers_of_pool_threads_and_display() -> None:
         "6.1k ev/s",
         "display: 3 lost",
     )
+
+
+def test_threads_in_bodies_that_are_over_are_counted_where_there_are_any() -> None:
+    pool = PoolUse(8, 7, 1, 0, 12, 14, spare=2, abandoned=3)
+
+    assert pool_texts(pool, 0.0, 0)[0] == "pool 7/8 busy, 0 waiting, 3 abandoned"
+
+
+@pytest.mark.parametrize(
+    ("full", "text"),
+    [
+        (["a.x"], "a.x is full"),
+        (["a.x", "b.y"], "a.x and b.y are full"),
+        (["a.x", "b.y", "c.z", "d.w"], "a.x, b.y, c.z and d.w are full"),
+        (["a.x", "b.y", "c.z", "d.w", "e.v"], "a.x, b.y, c.z and 2 more are full"),
+    ],
+)
+def test_full_slots_are_named_but_not_all_of_many(full: list[str], text: str) -> None:
+    assert named(tuple(full)) == text
 
 
 @pytest.mark.parametrize(
