@@ -290,9 +290,10 @@ class WorkerPool:
         """Raise Cancelled in the abandoned bodies of a job that run on after `grace` seconds.
 
         Returns in how many. A body that is inside the engine at this moment is left alone, so is
-        one that was interrupted a moment ago: ask again. Python code is interrupted between two
-        lines, so what the body itself holds half done stays half done; one that waits in C isn't
-        interrupted before it comes back. Its thread ends with the body.
+        one that was interrupted a moment ago: ask again, also when a body catches it or it fell
+        into a callback of the garbage collector. Python code is interrupted anywhere, so what the
+        body itself holds half done stays half done; one that waits in C isn't interrupted before
+        it comes back. Its thread ends with the body.
         """
         with self._lock:
             return sum([self._interrupt(w, job_id, grace) for w in self._outside])

@@ -876,6 +876,8 @@ def test_an_interruption_that_comes_after_its_body_hurts_nobody() -> None:
     ended(pool)
 
 
+# What falls into a callback of the garbage collector goes no further.
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 @pytest.mark.parametrize("seed", range(3))
 def test_interrupting_bodies_that_call_the_engine_leaves_the_pool_whole(seed: int) -> None:
     pool, chance = WorkerPool(2), Random(seed)
