@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from _thread import LockType
 from collections import deque
 from collections.abc import Callable, Sequence
 from itertools import count
@@ -50,12 +51,18 @@ class _Binding:
 class Driven:
     """The core of one job. `tokens` are those the pool would have, `inbox` what was announced.
 
-    It stands for the job's shell too: a body that would wait for room goes on, and its routine
-    is in `overran`. `time` is the wall clock; each batch fed takes a second of it.
+    It stands for the job's shell too: a body that would wait for room goes on, and its event is
+    in `overran`; or it stands there while `meanwhile` goes on, if that is set. `time` is the wall
+    clock; each batch fed takes a second of it. Nobody listens to events that it is `deaf_to`.
     """
 
     def __init__(
-        self, flow: Flow, workers: int = 4, values: bool = False, checks_types: bool = False
+        self,
+        flow: Flow,
+        workers: int = 4,
+        values: bool = False,
+        checks_types: bool = False,
+        deaf_to: tuple[type[EngineEvent], ...] = (),
     ) -> None:
         self.checks_types = checks_types
         self.has_spares = True
@@ -65,12 +72,14 @@ class Driven:
         self.events: list[EngineEvent] = []
         self.closing: list[Any] = []
         self.leaving: list[Token] = []
+        self.wakes: list[LockType] = []
+        self.meanwhile: Callable[[], object] | None = None
         self._mark_hooks: dict[str, Callable[[], object]] = {}
         self.generations = count(1000)
         self.time = 0.0
         self.resized = False
         plan = compile_flow(flow)
-        wants = Wants(values=values)
+        wants = Wants(lambda kind: kind not in deaf_to, values)
         self.core = JobCore("j", plan, workers, self, wants, self.generations, lambda: 0.5)
         for run in self.core.runs:
             emitters: dict[str, object] = {emitter.name: emitter for emitter in run.emitters}
@@ -85,6 +94,21 @@ class Driven:
 
     def wait_for_room(self, emitter: Emitter) -> None:
         self.overran.append(emitter.ref)
+        act, self.meanwhile = self.meanwhile, None
+        if act is not None:
+            self.stand_at("emit", act)
+
+    def stand_at(self, why: str, meanwhile: Callable[[], object]) -> bool:
+        """Called by a body: it stands, while others go on; whether it was woken by then."""
+        token = local.token
+        assert token is not None
+        latch = token.closed_latch()
+        token.parked_at = why
+        self.core.somebody_stands = True
+        token.limit = 0
+        token.run_.announce()
+        meanwhile()
+        return any(one is latch for one in self.wakes)
 
     def late(self, run: RoutineRun) -> None:
         self.core.take_late(run)
@@ -145,6 +169,7 @@ class Driven:
         self.events += out.events
         self.closing += [body for _, body in out.bodies]
         self.leaving += out.leaving
+        self.wakes += out.wakes
         return out
 
     # ---- running

@@ -235,11 +235,11 @@ class JobCore:
         if message.choice == "cancel" and self.stalled:
             end(self, JobStatus.CANCELLED, None)
             return
-        slots = {slot.ref: slot for run in self.runs for slot in run.slots}
-        for ref in self.stalled:
-            slot = slots[ref]
+        stalled, self.stalled = self.stalled, ()
+        for slot in [slot for run in self.runs for slot in run.slots if slot.ref in stalled]:
             if message.choice == "grow":
-                slot.capacity = slot.depth() + len(slot.parked or ()) + len(slot.posters or ())
+                waiting = len(slot.parked or ()) + len(slot.posters or ())
+                slot.capacity = max(slot.capacity, slot.depth() + slot.reserved + waiting)
                 make_room(self, slot)
             else:
                 self._drop_what_waits(slot)
