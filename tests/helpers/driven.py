@@ -240,7 +240,8 @@ class Driven:
         assert not self.tokens
         for run in self.core.runs:
             begun = sum(isinstance(i, Suspended) for i in (*run.suspended, *run.continued))
-            begun += run.retrying
+            waiting = (*run.ready, *run.grant)
+            begun += run.retrying + sum(entry[0] in run.attempts for entry in waiting)
             for slot in run.slots:
                 count = self.count(run.id).slots[slot.name]
                 check_slot(slot.ref, count, begun, is_bounded=not self.resized)

@@ -93,14 +93,17 @@ class SlotQueue:
         self.values: deque[tuple[int, float, ValueSummary]] | None = None
 
     def depth(self) -> int:
-        """Messages in the slot: waiting for others, ready, or granted and not begun."""
+        """Messages in the slot: waiting for others, ready, or granted and not begun.
+
+        What is tried again has left the slot for good and takes no place.
+        """
         run = self.run
-        if run.rule is None:
-            return len(run.ready) + len(run.grant)
-        waiting = run.rule.depth(self.index)
-        if run.plan.is_uniform:
+        waiting = run.rule.depth(self.index) if run.rule is not None else 0
+        if run.plan.is_uniform and not run.attempts:
             return waiting + len(run.ready) + len(run.grant)
-        entries = (*run.ready, *run.grant)
+        entries = [e for e in (*run.ready, *run.grant) if e[0] not in run.attempts]
+        if run.plan.is_uniform:
+            return waiting + len(entries)
         return waiting + sum(slot == self.index for e in entries for slot, _ in messages_in(e[1]))
 
     def free(self) -> int:
