@@ -110,7 +110,7 @@ class JobCore:
         self.gave_room: dict[SlotQueue, None] = {}  # a set in order
         self.somebody_stands = False
         self._number = 0
-        self._sample_wanted = False
+        self._sample_wanted = self._params_reserved = False
         self._time_is_up: Timer | None = None
         self._timeout = self._time_left = 0.0
         self._link()
@@ -163,6 +163,17 @@ class JobCore:
 
     # ---- messages
 
+    def reserve_for(self, message: Start) -> None:
+        """Keep places for the parameters, before anybody can post."""
+        for ref, _ in message.params:
+            self.slot(ref).reserved += 1
+        self._params_reserved = True
+
+    def slot(self, ref: str) -> SlotQueue:
+        """The slot called ``routine.slot``."""
+        routine, _, name = ref.partition(".")
+        return next(slot for slot in self.by_id[routine].slots if slot.name == name)
+
     def _start(self, message: Start) -> None:
         self.started_at = self.tell.now
         self.keep_open = message.keep_open
@@ -179,8 +190,8 @@ class JobCore:
             self.timers.stop(self.tell.now)
             self.hold = Hold(next(self.hold_ids), message.hold_generation, "pause")
         for ref, value in message.params:
-            routine, _, name = ref.partition(".")
-            slot = next(s for s in self.by_id[routine].slots if s.name == name)
+            slot = self.slot(ref)
+            slot.reserved -= self._params_reserved
             arrive(self, slot, self.numbered([value]), None)
             if self.is_over:
                 return

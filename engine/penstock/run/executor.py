@@ -211,6 +211,7 @@ class JobExecutor:
         """Begin; called once, by the manager."""
         self._guard.acquire()
         self._awake = True
+        self.core.reserve_for(start)
         self.task_queue.append(start)
         if self.event_loop_thread is not None:
             self.event_loop_thread.start()

@@ -24,7 +24,8 @@ def pause(core: JobCore, message: Pause) -> None:
         core.step_token = None
         hold(core, "pause", message.generation)
     else:
-        core.hold = replace(now, generation=message.generation)
+        # A breakpoint may have been hit after this pause was asked for.
+        core.hold = replace(now, generation=max(now.generation, message.generation))
         core.told_next = UNTOLD
 
 

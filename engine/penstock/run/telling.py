@@ -127,16 +127,21 @@ class Teller:
     def queued(
         self, slot: SlotQueue, messages: Sequence[Entry], emitter: Emitter | None, free: int
     ) -> None:
-        """Tell messages that reach a slot with `free` places; those beyond park."""
+        """Tell messages that reach a slot with `free` places; those beyond park.
+
+        Nothing parks before a slot that drops.
+        """
         if not self.wants.kind(MessageQueued):
             return
         source = emitter.ref if emitter is not None else ""
         depth = slot.depth()
+        drops = slot.overflow.startswith("drop")
         for i, (number, value) in enumerate(messages):
-            here = depth + min(i + 1, max(0, free))
+            here = min(slot.capacity, depth + i + 1) if drops else depth + min(i + 1, max(0, free))
+            parks = i >= free and not drops
             self.events.append(
                 MessageQueued(
-                    *self.stamp(), source, slot.ref, number, here, i >= free, summarize(value)
+                    *self.stamp(), source, slot.ref, number, here, parks, summarize(value)
                 )
             )
 
