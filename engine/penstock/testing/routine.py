@@ -140,7 +140,6 @@ def _give(
 ) -> None:
     for message in messages:
         if isinstance(message, Gap):
-            runtime.run(limit)
             runtime.advance(message.seconds, limit)
             continue
         for slot, value in _by_slot(shape, message):
