@@ -31,10 +31,6 @@ class NeverEnds(PenstockError):
 class InlinePool:
     """Runs slices and drains in the order in which they were queued, one activation at a time.
 
-        pool = InlinePool()
-        pool.submit_drain(job)
-        pool.run()
-
     Nothing happens before `run` or `step`, and time passes on `clock` only. A body can't wait
     while others go on: what it emits beyond the room downstream parks. Where it sleeps, time moves
     on by so much, and meanwhile other bodies run if fewer than `workers` have begun. For one

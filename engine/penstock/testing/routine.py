@@ -21,7 +21,11 @@ _ID = "routine"
 
 @dataclass(frozen=True, slots=True)
 class Gap:
-    """Among messages: those before it are worked on, then so many seconds pass."""
+    """Among messages: those before it are worked on, then so many seconds pass.
+
+    >>> run_routine(Double(), 1, Gap(2.5), 2).seconds
+    2.5
+    """
 
     seconds: float = 0.0
 

@@ -36,7 +36,7 @@ def doubling() -> Flow:
 
 
 @pytest.mark.parametrize(
-    ("module", "examples"), [(penstock.testing, 5), (clock, 3), (runtime, 4), (routine, 4)]
+    ("module", "examples"), [(penstock.testing, 5), (clock, 3), (runtime, 4), (routine, 5)]
 )
 def test_the_examples_run(module: ModuleType, examples: int) -> None:
     names: dict[str, Any] = {**vars(module), "Double": Double, "Pair": Pair, "flow": doubling()}
