@@ -81,20 +81,29 @@ def pass_over(core: JobCore, run: RoutineRun) -> None:
 
 
 def _its_time_has_come(core: JobCore, run: RoutineRun) -> bool:
-    """`Every`: at most one start per interval; sets the timer for the next."""
+    """`Every`: at most one start per interval."""
+    if isinstance(run.plan.activation, Every) and core.clock() < run.next_at:
+        number = run.ready[0][0]
+        if number != run.timer_for and number not in run.attempts:
+            if run.timer is None:
+                _call_at_next(core, run)
+            return False
+    count_start(core, run)
+    return True
+
+
+def count_start(core: JobCore, run: RoutineRun) -> None:
+    """`Every`: what is ready starts, and the interval with it; once, though it be taken back."""
     rule = run.plan.activation
-    if not isinstance(rule, Every) or run.ready[0][0] in run.attempts:
-        return True
-    now = core.clock()
-    if now < run.next_at:
-        if run.timer is None:
-            _call_at_next(core, run)
-        return False
-    run.next_at = now + rule.seconds
+    number = run.ready[0][0]
+    if not isinstance(rule, Every) or number == run.timer_for or number in run.attempts:
+        return
+    run.timer_for = number
+    run.next_at = core.clock() + rule.seconds
     run.ticks += 1
     if run.plan.is_source and run.ticks != rule.times:
+        core.timers.call_off(run.timer)
         _call_at_next(core, run)
-    return True
 
 
 def _call_at_next(core: JobCore, run: RoutineRun) -> None:

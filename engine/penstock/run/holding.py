@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from penstock.run.arriving import release
 from penstock.run.ending import wake
-from penstock.run.granting import UNTOLD, hold, issue, next_run, pass_over, steppable
+from penstock.run.granting import UNTOLD, count_start, hold, issue, next_run, pass_over, steppable
 from penstock.run.hold import Hold, ReadyActivation
 from penstock.run.messages import Pause, Resume, Step
 from penstock.run.records import RoutineRun
@@ -81,6 +81,7 @@ def _let_one_go(core: JobCore, run: RoutineRun, now: Hold) -> None:
         run.continued.append(run.suspended.popleft())
     else:
         pass_over(core, run)
+        count_start(core, run)
         run.grant.append(run.ready.popleft())
     core.move(JobStatus.RUNNING)
     core.tell.resumed(now, True, run.id)
