@@ -434,8 +434,9 @@ def test_values_are_kept_as_summaries_when_somebody_may_ask() -> None:
     job.start()
     job.work()
 
-    newest = job.core.by_id["a"].emitters[0].values[-1]
-    assert newest[2].text == "3"
+    values = job.core.by_id["a"].emitters[0].values
+    assert values is not None
+    assert values[-1][2].text == "3"
     assert not Driven(chain(source([1]))).core.by_id["a"].emitters[0].values
 
 
