@@ -21,7 +21,7 @@ def text_of(name: str) -> str:
     return (ROOT / name).read_text("utf-8")
 
 
-@pytest.mark.parametrize("code", PYTHON_BLOCKS, ids=["load", "write"])
+@pytest.mark.parametrize("code", PYTHON_BLOCKS, ids=["load", "write", "rules"])
 def test_the_python_of_the_readme_runs(code: str) -> None:
     done = subprocess.run(
         [sys.executable, "-W", "error", "-c", code],
@@ -36,7 +36,7 @@ def test_the_python_of_the_readme_runs(code: str) -> None:
 
 
 def test_the_readme_has_python_to_run() -> None:
-    assert len(PYTHON_BLOCKS) == 2
+    assert len(PYTHON_BLOCKS) == 3
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
