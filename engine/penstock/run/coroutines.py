@@ -17,6 +17,7 @@ from penstock.run.worker import Worker, WorkerInfo
 
 _log = logging.getLogger(__name__)
 _NAME = "penstock-async"
+CALL_THREADS = 32
 
 
 class AsyncWorker(Worker):
@@ -177,30 +178,54 @@ class CoroutineThread:
 class _Loop(asyncio.SelectorEventLoop):
     """A loop whose default executor has daemon threads: one that is stuck holds no exit up."""
 
+    def __init__(self) -> None:
+        super().__init__()
+        self._daemons = _Daemons()
+
     def run_in_executor(  # type: ignore[override]
         self, executor: Executor | None, func: Callable[..., Any], *args: Any
     ) -> asyncio.Future[Any]:
         """As its base, which has `asyncio.to_thread` come here."""
-        return super().run_in_executor(_Daemons() if executor is None else executor, func, *args)
+        return super().run_in_executor(executor or self._daemons, func, *args)
 
 
 class _Daemons(Executor):
-    """A thread per call, ended with it."""
+    """At most `CALL_THREADS` threads, which end when no call waits.
+
+    `_lock` guards the calls that wait and the number of threads. Never held while calling out.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._waiting: deque[tuple[Future[Any], Callable[[], Any]]] = deque()
+        self._threads = 0
 
     def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
-        """Run the call on a thread of its own."""
+        """Run the call as soon as there is a thread for it."""
         future: Future[Any] = Future()
-
-        def run() -> None:
-            if not future.set_running_or_notify_cancel():
-                return
-            try:
-                future.set_result(fn(*args, **kwargs))
-            except BaseException as error:  # noqa: BLE001 -- border to user code
-                future.set_exception(error)
-
-        threading.Thread(target=run, name=f"{_NAME}-call", daemon=True).start()
+        with self._lock:
+            if self._threads < CALL_THREADS:
+                threading.Thread(target=self._serve, name=f"{_NAME}-call", daemon=True).start()
+                self._threads += 1
+            self._waiting.append((future, partial(fn, *args, **kwargs)))
         return future
+
+    def _serve(self) -> None:
+        while (call := self._next()) is not None:
+            future, act = call
+            if future.set_running_or_notify_cancel():
+                try:
+                    future.set_result(act())
+                except BaseException as error:  # noqa: BLE001 -- border to user code
+                    future.set_exception(error)
+            del call, future, act
+
+    def _next(self) -> tuple[Future[Any], Callable[[], Any]] | None:
+        with self._lock:
+            if self._waiting:
+                return self._waiting.popleft()
+            self._threads -= 1
+            return None
 
 
 def _tell(_loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
