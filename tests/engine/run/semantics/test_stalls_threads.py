@@ -16,6 +16,7 @@ from helpers.flows import (
     chain,
     flow_of,
     pair,
+    pass_on,
     routine,
     sink,
     source,
@@ -119,7 +120,9 @@ def settle(runtime: Runtime, recording: RecordingInstrument, job: JobState, choi
 def test_12_a_cycle_that_is_full_on_all_sides_is_told_with_its_slots(loop: Loop) -> None:
     recording = RecordingInstrument()
     with Runtime(workers=2, loop=loop, instruments=[recording]) as runtime:
-        job = runtime.exec(ring(), {"a.value": 8})
+        flow = ring()
+        flow.add("idle", pass_on())
+        job = runtime.exec(flow, {"a.value": 8})
         stall = next_stall(recording, job)
         assert stall is not None
         assert set(stall.slots) == {"a.value", "b.value", "c.value"}
@@ -127,10 +130,11 @@ def test_12_a_cycle_that_is_full_on_all_sides_is_told_with_its_slots(loop: Loop)
         assert set(job.stalled) == set(stall.slots)
         assert set(job.snapshot().stalled) == set(stall.slots)
         assert job.status is JobStatus.RUNNING
-        assert all(count.slots["value"].high_water == 1 for count in job.routines.values())
+        assert all(job.routines[name].slots["value"].high_water == 1 for name in "abc")
         check_conservation(job)
-        for _ in range(3):
-            runtime.jobs.resize(job.id, "a.value", 1)  # the loop looks again at the same stall
+        for capacity in (5, 6, 7):  # each time the loop looks again at the same stall
+            runtime.jobs.resize(job.id, "idle.value", capacity)
+            until(lambda n=capacity: job.routines["idle"].slots["value"].capacity == n)  # type: ignore[misc]
         runtime.jobs.cancel(job.id)
         assert job.wait(DEADLINE) is JobStatus.CANCELLED
 

@@ -12,8 +12,8 @@ from typing import Any, Literal
 
 import pytest
 
-from helpers.bodies import Gate, gated_source
-from helpers.flows import chain, flow_of, routine, source
+from helpers.bodies import Gate, gated, gated_source
+from helpers.flows import burst, chain, flow_of, routine, source
 from helpers.stuck import (
     BUSY,
     KINDS,
@@ -195,6 +195,20 @@ def test_20_an_abandoned_body_is_interrupted_only_when_asked_for_and_never_one_t
         gate.open()
         assert counts.wait(DEADLINE) is JobStatus.COMPLETED
         uses_the_full_pool(runtime, 2)
+
+
+def test_20_a_body_that_waits_for_room_is_never_interrupted(loop: Loop) -> None:
+    gate = Gate()
+    with Runtime(workers=1, loop=loop) as runtime:
+        pool = runtime.pool
+        assert isinstance(pool, WorkerPool)
+        job = runtime.exec(chain(burst(range(20)), gated(gate, capacity=1)))
+        gate.wait_came()  # on the only worker: the other body stands in emit, outside the count
+        assert pool.interrupt(job.id, grace=0.0) == 0
+        gate.open()
+        assert job.wait(DEADLINE) is JobStatus.COMPLETED
+
+    assert job.outputs["b.out"] == list(range(20))
 
 
 # ---- shutdown
