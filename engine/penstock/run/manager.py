@@ -157,6 +157,15 @@ class GlobalJobManager:
             raise ValueError(f"choice must be 'grow', 'drop' or 'cancel', is {choice!r}")
         self.get(job_id).send(Unstall(choice))
 
+    def interrupt(self, job_id: str, grace: float = 2.0) -> int:
+        """Raise Cancelled inside bodies of an ended job that still run `grace` seconds after.
+
+        Only on request: a body that holds a lock in that moment may leave it locked. Reaches
+        Python code only, not what waits in C, and no foreign pool. Returns how many were reached.
+        """
+        self.get(job_id)
+        return self._pool.interrupt(job_id, grace)
+
     def reap(self, keep: int = 0) -> tuple[str, ...]:
         """Forget ended jobs but for the newest `keep`; returns the ids of those forgotten.
 

@@ -70,6 +70,9 @@ class Pool(Protocol):
         Called by whoever waits, on its own thread; a pool without threads works meanwhile.
         """
 
+    def interrupt(self, job_id: str, grace: float = 2.0) -> int:
+        """Raise Cancelled in bodies of the job that were abandoned so long ago; how many."""
+
     def make_way(self, seconds: float) -> None:
         """Begin no slice for so long."""
 

@@ -383,3 +383,26 @@ def test_20_a_stuck_routine_of_one_job_is_nothing_to_the_others(loop: Loop) -> N
         assert runtime.statistics().abandoned_threads == 0
         gate.open()
         assert stuck.wait(DEADLINE) is JobStatus.COMPLETED
+
+
+def test_20_interrupting_ends_a_busy_loop_of_a_cancelled_job_and_only_on_request() -> None:
+    begun, raised = threading.Event(), threading.Event()
+
+    def logic(self: Any) -> None:
+        begun.set()
+        try:
+            while True:
+                pass
+        except Cancelled:
+            raised.set()
+            raise
+
+    with Runtime(workers=2) as runtime:
+        job = runtime.exec(chain(routine(logic)))
+        assert begun.wait(DEADLINE)
+        assert runtime.jobs.interrupt(job.id, grace=0.0) == 0, "it hasn't ended"
+        runtime.jobs.cancel(job.id)
+        assert job.wait(DEADLINE) is JobStatus.CANCELLED
+        until(lambda: runtime.jobs.interrupt(job.id, grace=0.0) == 1)
+        assert raised.wait(DEADLINE)
+        until(lambda: runtime.statistics().abandoned_threads == 0)
