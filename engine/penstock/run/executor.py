@@ -372,7 +372,7 @@ class JobExecutor:
             elif self._coroutines is not None:
                 self._coroutines().cancel(token)
         if out.bodies:
-            pool.submit_many([_Closing(self.id, out.bodies)])
+            pool.submit_many([_Closing(pool, run, body) for run, body in out.bodies])
         for latch in out.wakes:
             _open(latch)
         for event in out.events:
@@ -426,17 +426,23 @@ class JobExecutor:
 
 
 class _Closing:
-    """Work that ends the suspended generators of an ended job, on a worker."""
+    """Work that ends one suspended generator, on a worker that leaves the count for it.
 
-    def __init__(self, job_id: str, bodies: list[tuple[RoutineRun, Suspended]]) -> None:
-        self.job_id = job_id
-        self.routine = ""
+    What its ``finally`` blocks do is the user's, and may never end.
+    """
+
+    def __init__(self, pool: Pool, run: RoutineRun, body: Suspended) -> None:
+        self.job_id = run.job_id
+        self.routine = run.id
         self.since = time.monotonic()
-        self._bodies = bodies
+        self._pool = pool
+        self._run = run
+        self._body = body
 
-    def run(self, _worker: object) -> None:
-        for run, body in self._bodies:
-            close_body(run, body)
+    def run(self, worker: object) -> None:
+        self.since = time.monotonic()
+        self._pool.leave(worker, self, abandoned=True)
+        close_body(self._run, self._body)
 
 
 def _closed() -> LockType:
