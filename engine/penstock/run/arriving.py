@@ -42,7 +42,7 @@ def route(
     if not emitter.targets:
         _keep_output(emitter, values)
         return
-    if reserved or emitter.copies or core.tell.wants.kind(MessageQueued):
+    if reserved or emitter.copies or emitter.again or core.tell.wants.kind(MessageQueued):
         _route_with_care(core, emitter, messages, reserved)
     else:
         for slot in emitter.targets:
@@ -87,6 +87,8 @@ def _route_with_care(
     for i, slot in enumerate(emitter.targets):
         if emitter.copies:
             messages = [(m[0], b[i]) for m, b in zip(messages, branches, strict=True) if b]
+        if slot in emitter.again:  # a number means one message in a routine
+            messages = core.numbered([value for _, value in messages])
         if slot in reserved:
             slot.reserved -= len(messages)
         arrive(core, slot, messages, emitter, emitter.owner)
@@ -119,13 +121,15 @@ def arrive(
         return
     run = slot.run
     room = slot.free()
+    if owner is None and not slot.overflow.startswith("drop"):
+        room = max(room, len(messages))  # its place was kept, also before others that wait
     slot.posted += len(messages)
     core.tell.queued(slot, messages, emitter, room)
     if emitter is None:
         core.tell.value(slot, messages[-1])
     if run.open and len(messages) <= room:
         run.grant.extend(messages)
-        slot.high_water = max(slot.high_water, len(run.grant))
+        slot.high_water = max(slot.high_water, slot.depth() if run.attempts else len(run.grant))
         if len(run.tokens) < run.limit:
             issue_for_grant(core, run)
         return
@@ -173,15 +177,21 @@ def _overflow(core: JobCore, slot: SlotQueue, messages: list[Message]) -> list[M
 
 
 def _take_oldest(run: RoutineRun, slot: SlotQueue, many: int) -> list[Message]:
-    """Take the oldest messages out of a slot whose grant is recalled; sets are formed anew."""
+    """Take the oldest messages out of a slot whose grant is recalled; sets are formed anew.
+
+    What is tried again is in the slot no longer, so it stays.
+    """
     rule = run.rule
+    again = [entry for entry in run.ready if entry[0] in run.attempts]
+    new = deque([entry for entry in run.ready if entry[0] not in run.attempts])
     if rule is None:
-        return [run.ready.popleft() for _ in range(min(many, len(run.ready)))]
-    for entry in reversed(run.ready):
-        rule.put_back(entry[1])
-    run.ready.clear()
-    oldest = [m for _ in range(many) if (m := rule.drop_oldest(slot.index)) is not None]
-    run.ready.extend((newest(bound), bound) for bound in rule.form())
+        oldest = [new.popleft() for _ in range(min(many, len(new)))]
+    else:
+        for entry in reversed(new):
+            rule.put_back(entry[1])
+        oldest = [m for _ in range(many) if (m := rule.drop_oldest(slot.index)) is not None]
+        new = deque([(newest(bound), bound) for bound in rule.form()])
+    run.ready = deque([*again, *new])
     return oldest
 
 

@@ -127,6 +127,12 @@ class JobCore:
                 for slot in emitter.targets:
                     slot.producers = (*slot.producers, run)
                 emitter.refusing = tuple([s for s in emitter.targets if s.overflow == "fail"])
+                if len({slot.run for slot in emitter.targets}) < len(targets):
+                    emitter.again = tuple(
+                        s
+                        for i, s in enumerate(emitter.targets)
+                        if any(s.run is other.run for other in emitter.targets[:i])
+                    )
                 emitter.measure()
 
     # ---- what comes in

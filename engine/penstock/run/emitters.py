@@ -46,8 +46,8 @@ class Emitter:
     """One event of one routine in one job."""
 
     __slots__ = (
-        "_append", "copies", "emitted", "hard", "home", "name", "outputs", "owner", "pending",
-        "ref", "refusing", "room", "run", "soft", "targets", "values",
+        "_append", "again", "copies", "emitted", "hard", "home", "name", "outputs", "owner",
+        "pending", "ref", "refusing", "room", "run", "soft", "targets", "values",
     )  # fmt: skip
 
     def __init__(self, run: RoutineRun, name: str) -> None:
@@ -63,6 +63,7 @@ class Emitter:
         self.hard = UNLIMITED
         self.copies = False
         self.targets: tuple[SlotQueue, ...] = ()
+        self.again: tuple[SlotQueue, ...] = ()
         self.refusing: tuple[SlotQueue, ...] = ()
         self.emitted = 0
         self.outputs: deque[Any] | None = None

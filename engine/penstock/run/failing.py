@@ -118,6 +118,8 @@ def _time_out(core: JobCore, run: RoutineRun, number: int) -> None:
     token = next((t for t in run.tokens if t.mark is not None and t.mark[0] == number), None)
     standing = next((s for s in run.suspended if s.begun and s.entry[0] == number), None)
     if token is not None and token.mark is not None:
+        if not token.decide():
+            return  # it has just succeeded, and is about to say so
         kept = token.kept
         _give_up(core, run, token)
         _fail_late(core, run, token.mark, len(kept or ()), token.finishing)

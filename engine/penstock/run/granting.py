@@ -96,13 +96,16 @@ def count_start(core: JobCore, run: RoutineRun) -> None:
     """`Every`: what is ready starts, and the interval with it; once, though it be taken back."""
     rule = run.plan.activation
     number = run.ready[0][0]
-    if not isinstance(rule, Every) or number == run.timer_for or number in run.attempts:
+    if not isinstance(rule, Every) or number in run.attempts:
         return
-    run.timer_for = number
-    run.next_at = core.clock() + rule.seconds
-    run.ticks += 1
-    if run.plan.is_source and run.ticks != rule.times:
+    if number != run.timer_for:
+        run.timer_for = number
+        run.next_at = core.clock() + rule.seconds
+        run.ticks += 1
         core.timers.call_off(run.timer)
+        run.timer = None
+    # The timer may have come while what was taken back had not started: then for nothing.
+    if run.plan.is_source and run.timer is None and run.ticks != rule.times:
         _call_at_next(core, run)
 
 
@@ -139,6 +142,8 @@ def issue(core: JobCore, run: RoutineRun, limit: int) -> Token:
     """One more token. Routines with a time-out get slices of one, so that each has its clock."""
     plan = run.plan
     token = Token(run, limit if plan.timeout is None else 1)
+    if plan.timeout is not None and plan.keeps_back:
+        token.fate = ["open"]
     run.tokens[token] = None
     core.tokens += 1
     if plan.is_async and not run.continued and not run.state_missing:
@@ -169,9 +174,14 @@ def recall_unstepped(core: JobCore, run: RoutineRun) -> None:
 
 
 def give_back(run: RoutineRun, item: Entry | Special) -> None:
-    """What was popped and is to start (again) goes back to its place, by number."""
+    """What was popped and is to start (again) goes back to its place.
+
+    That is the first where one runs at a time. Else several may come back: by number.
+    """
     if isinstance(item, Special):
         run.suspended.appendleft(item)
+    elif run.limit == 1:
+        run.ready.appendleft(item)
     else:
         run.ready = deque(sorted([item, *run.ready], key=_number))
 

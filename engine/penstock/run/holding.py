@@ -20,12 +20,13 @@ if TYPE_CHECKING:
 def pause(core: JobCore, message: Pause) -> None:
     """Hold the job; held already, only the generation is newer and the hold is told again."""
     now = core.hold
+    # A breakpoint may have been hit after this pause was asked for.
+    generation = message.generation if now is None else max(now.generation, message.generation)
     if now is None or core.step_token is not None:
         core.step_token = None
-        hold(core, "pause", message.generation)
+        hold(core, "pause", generation)
     else:
-        # A breakpoint may have been hit after this pause was asked for.
-        core.hold = replace(now, generation=max(now.generation, message.generation))
+        core.hold = replace(now, generation=generation)
         core.told_next = UNTOLD
 
 

@@ -113,6 +113,7 @@ class Token:
     told: Entry | None = None
     worker: Named | None = None
     kept: Kept | None = None
+    fate: list[str] | None = None
     latch: LockType | None = None
     over = ended = finishing = False
     parked_at = ""
@@ -295,8 +296,22 @@ class Token:
         """Run on until the body ends (False) or must stand at a yield."""
         return any(run.stop or monotonic() > end or self.limit <= 1 for _ in body)
 
+    def decide(self) -> bool:
+        """Whether the caller decides what becomes of an attempt: of two, the first. Atomic.
+
+        The worker delivers what was emitted, a time-out revokes it. A slice has one attempt then.
+        """
+        if self.fate is not None:
+            try:
+                self.fate.pop()
+            except IndexError:
+                return False
+        return True
+
     def _deliver_kept(self, run: RoutineRun) -> None:
         """The attempt has succeeded: what it emitted goes on, all of it or nothing."""
+        if self.kept is None or not self.decide():
+            return
         kept = self.kept
         if kept and not self.over:
             refusing = [slot for emitter, _ in kept for slot in emitter.refusing]

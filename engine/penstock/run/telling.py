@@ -157,6 +157,7 @@ class Teller:
 
         A worker notes in its token that a body has begun before it logs that, so the begin may
         not be in the log yet; it is told from the token, and the row that follows is skipped.
+        What was logged before that begin goes first; a token that has moved on since waits.
         """
         log = run.log
         if log is None:
@@ -164,7 +165,10 @@ class Teller:
         self._tell_log(run, log)
         for token in tuple(run.tokens):
             entry = token.begun
-            if entry is not None and token.told is not entry:
+            if entry is None or token.told is entry:
+                continue
+            self._tell_log(run, log)
+            if token.begun is entry and token.told is not entry:
                 token.told = entry
                 self._began(run, entry, token.worker.name if token.worker is not None else "")
 
