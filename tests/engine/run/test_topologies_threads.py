@@ -30,16 +30,20 @@ def test_every_two_choices_meet() -> None:
 
 
 @pytest.mark.parametrize("choice", CHOICES, ids=lambda choice: "-".join(map(str, choice.values())))
-def test_finishes_or_names_the_stall(choice: dict[str, object]) -> None:
-    case = Case(**choice)  # type: ignore[arg-type]
-
-    run(case)
+def test_finishes_or_names_the_stall(
+    choice: dict[str, Any], caplog: pytest.LogCaptureFixture
+) -> None:
+    run(Case(**choice))
+    caplog.clear()  # each stall is logged
 
 
 @pytest.mark.parametrize("loop", OPTIONS["loop"])
 @pytest.mark.parametrize("remedy", OPTIONS["remedy"])
 @pytest.mark.parametrize("shape", ["lopsided", "self_loop", "two_cycle", "three_cycle"])
-def test_a_stall_ends_by_each_remedy(shape: str, remedy: str, loop: Any) -> None:
+def test_a_stall_ends_by_each_remedy(
+    shape: str, remedy: str, loop: Any, caplog: pytest.LogCaptureFixture
+) -> None:
     outcome = run(Case(shape, 2, 1, "hold", loop, remedy))
 
     assert outcome.stalls > 0
+    caplog.clear()
