@@ -5,19 +5,21 @@ from __future__ import annotations
 import asyncio
 from _thread import LockType
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from itertools import count
 from typing import Any, ClassVar, TypeVar
+from unittest.mock import patch
 
 from penstock import Cancelled, Flow, SlotFull
 from penstock.flow import bind
 from penstock.observe import EngineEvent, JobHeld, RoutineCount, SlotCount
+from penstock.run import slices
 from penstock.run.core import JobCore
 from penstock.run.counting import count_routine
 from penstock.run.emitters import Emitter, local
 from penstock.run.instructions import Instructions, Wants
 from penstock.run.messages import Message, Posted, Resize, Start, Tick, Unstall
-from penstock.run.records import Entry, RoutineRun, SlotQueue
+from penstock.run.records import RoutineRun, SlotQueue
 from penstock.run.routing import compile_flow
 from penstock.run.slices import Suspended, Token
 
@@ -184,13 +186,17 @@ class Driven:
             token.__class__ = _HookedToken
         outer = local.run, local.token  # a body may run another one here, as on another thread
         try:
-            if token.run_.plan.is_async and not token.run_.continued:
-                asyncio.run(token.run_async(_Worker()))
-            else:
-                token.run(_Worker())
+            with patch.object(slices, "SLICE_SECONDS", 3600.0):  # no slice ends for want of time
+                self._run(token)
         finally:
             local.run, local.token = outer
         return token
+
+    def _run(self, token: Token) -> None:
+        if token.run_.plan.is_async and not token.run_.continued:
+            asyncio.run(token.run_async(_Worker()))
+        else:
+            token.run(_Worker())
 
     def work(self, limit: int = 100_000) -> Driven:
         """Run tokens and feed news, the oldest first, until nothing is left to do."""
@@ -246,27 +252,56 @@ class Driven:
                 count = self.count(run.id).slots[slot.name]
                 check_slot(slot.ref, count, begun, is_bounded=not self.resized)
 
-    def hook_pop(self, routine: str, act: Callable[[], object]) -> None:
+    def hook_pop(self, routine: str, act: Callable[[], object], queue: str = "grant") -> None:
         """Do something once in the moment between a worker's taking an entry and its mark."""
         run = self.core.by_id[routine]
-        run.grant = _Hooked(run.grant, act)
+        setattr(run, queue, _Hooked(getattr(run, queue), act))
+
+    def hook_recall(self, routine: str, act: Callable[[], object], queue: str = "grant") -> None:
+        """Do something once in the moment in which the core takes back what nobody has popped."""
+        run = self.core.by_id[routine]
+        setattr(run, queue, _HookedRecall(getattr(run, queue), act))
+
+    def hook_report(self, routine: str, act: Callable[[], object]) -> None:
+        """Do something once right before a worker hands in its report."""
+        run = self.core.by_id[routine]
+        run.reports = _HookedReports(run.reports, act)
 
     def hook_mark(self, routine: str, act: Callable[[], object]) -> None:
         """Do something once between a worker's writing its mark and its reading `stop`."""
         self._mark_hooks[routine] = act
 
 
-class _Hooked(deque[Entry]):
-    def __init__(self, entries: deque[Entry], act: Callable[[], object]) -> None:
-        super().__init__(entries)
+class _Acting(deque[Any]):
+    """A queue that does something once."""
+
+    def __init__(self, items: Iterable[Any], act: Callable[[], object]) -> None:
+        super().__init__(items)
         self._act: Callable[[], object] | None = act
 
-    def popleft(self) -> Entry:
-        entry = super().popleft()
+    def _do(self) -> None:
         act, self._act = self._act, None
         if act is not None:
             act()
-        return entry
+
+
+class _Hooked(_Acting):
+    def popleft(self) -> Any:
+        item = super().popleft()
+        self._do()
+        return item
+
+
+class _HookedRecall(_Acting):
+    def pop(self) -> Any:  # type: ignore[override]  # as deque.pop
+        self._do()
+        return super().pop()
+
+
+class _HookedReports(_Acting):
+    def append(self, item: Any) -> None:
+        self._do()
+        super().append(item)
 
 
 class _HookedToken(Token):

@@ -230,14 +230,12 @@ def _enqueue(core: JobCore, slot: SlotQueue, messages: Sequence[Message]) -> boo
 
 
 def _form(core: JobCore, slot: SlotQueue, rule: Rule, message: Message) -> bool:
-    """Let the rule have a message; False when it raised and the job has failed."""
-    before = rule.depth(slot.index)
+    """Let the rule have a message; False when it raised, before it kept it, and the job failed."""
     try:
         complete = rule.add(slot.index, message)
-    except BaseException as error:  # noqa: BLE001 -- border to user code: `match` or `take`
+    except BaseException as error:  # noqa: BLE001 -- border to user code: `match`
         failure = failure_of(slot.run.id, {slot.name: message[1]}, error)
-        if rule.depth(slot.index) == before:
-            slot.dead += 1
+        slot.dead += 1
         core.tell.failed(failure, "stop")
         end(core, JobStatus.FAILED, failure)
         return False
@@ -264,8 +262,8 @@ def _watch_batch(core: JobCore, run: RoutineRun, rule: Batches) -> None:
 
 def _time_is_up(core: JobCore, run: RoutineRun) -> None:
     run.timer = None
-    if flush(run):
-        pump(core, run)
+    flush(run)
+    pump(core, run)
 
 
 # ---- room

@@ -367,7 +367,7 @@ class JobCore:
             if slot.parked or slot.posters:
                 make_room(self, slot)
         if stepped and self.hold is not None:
-            self.step_ended()
+            self.step_ended(self.hold)
         elif self.hold is not None or run.parked_out:
             recall_unstepped(self, run)
         elif run.stop or not run.open or run.ready or run.grant or run.suspended or run.continued:
@@ -412,11 +412,10 @@ class JobCore:
         """A body of the ended job has reported."""
         take_late(self, run)
 
-    def step_ended(self) -> None:
+    def step_ended(self, now: Hold) -> None:
         """What a step let go has ended, or stands waiting: hold again."""
         self.step_token = None
-        if self.hold is not None:
-            hold(self, "step", self.hold.generation)
+        hold(self, "step", now.generation)
 
     # ---- out
 

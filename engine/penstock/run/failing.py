@@ -18,6 +18,9 @@ from penstock.run.state import JobStatus
 if TYPE_CHECKING:
     from penstock.run.core import JobCore
 
+MOMENT = 0.001
+"""Seconds until a time-out is tried again that came while nobody could say who runs what."""
+
 
 def fail(core: JobCore, run: RoutineRun, failed: Failed, in_finish: bool) -> None:
     """An activation raised: retry it, deliver the failure, or do what the policy says."""
@@ -98,8 +101,12 @@ def watch(core: JobCore, run: RoutineRun, timeout: float) -> None:
     for token in run.tokens:
         entry = token.begun
         if entry is not None and entry[0] not in run.clocks:
-            act = partial(_time_out, core, run, entry[0])
-            run.clocks[entry[0]] = core.timers.add(core.clock() + timeout, act, keeps=False)
+            _set_clock(core, run, entry[0], timeout)
+
+
+def _set_clock(core: JobCore, run: RoutineRun, number: int, seconds: float) -> None:
+    act = partial(_time_out, core, run, number)
+    run.clocks[number] = core.timers.add(core.clock() + seconds, act, keeps=False)
 
 
 def ended(core: JobCore, run: RoutineRun, entry: Entry) -> None:
@@ -127,6 +134,8 @@ def _time_out(core: JobCore, run: RoutineRun, number: int) -> None:
         run.suspended.remove(standing)
         core.out.bodies.append((run, standing))
         _fail_late(core, run, standing.entry, len(standing.kept or ()), False)
+    else:  # a worker goes on with it this very moment, and hasn't said so yet
+        _set_clock(core, run, number, MOMENT)
     if not core.is_over:
         free(core, run)
 

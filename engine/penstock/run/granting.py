@@ -206,9 +206,7 @@ def hold(core: JobCore, why: str, generation: int, at: RoutineRun | None = None)
     close_gates(core)
     core.timers.stop(core.tell.now)
     core.hold = Hold(next(core.hold_ids), generation, why, *hit)
-    to = JobStatus.PAUSING if core.running() else JobStatus.PAUSED
-    if core.status is not to:
-        core.move(to)
+    core.move(JobStatus.PAUSING if core.running() else JobStatus.PAUSED)
     core.told_next = UNTOLD
     tell_new_next(core)
 

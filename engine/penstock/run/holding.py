@@ -94,4 +94,4 @@ def look_at_the_step(core: JobCore) -> None:
     """A step also ends when its body stands waiting for room."""
     token = core.step_token
     if token is not None and token.parked_at and core.hold is not None:
-        core.step_ended()
+        core.step_ended(core.hold)
