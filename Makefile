@@ -20,6 +20,7 @@ run: ready-to-run
 	@.ci/open
 
 test: check
+	@.ci/core_coverage
 	$(OFFSCREEN) $(BIN)/coverage run -m pytest $(ARGS)
 	@mkdir -p build && $(BIN)/coverage report > build/coverage.txt
 	@echo "Branch coverage: $$($(BIN)/coverage report --format=total) % (by file: build/coverage.txt)"
