@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import sys
 import threading
+from _thread import LockType
 from collections import deque
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -217,6 +218,88 @@ def test_a_time_given_as_it_falls_asleep_is_not_missed(steward: Watched) -> None
         job.wait()
 
 
+class Lock:
+    """A lock of the steward's, in whose calls something may happen once."""
+
+    def __init__(self, inner: LockType) -> None:
+        self.inner = inner
+        self.at_release: Callable[[], object] | None = None
+        self.at_time_out: Callable[[], object] | None = None
+
+    def acquire(self, blocking: bool = True, timeout: float = -1) -> bool:
+        if timeout >= 0 and (act := self.at_time_out) is not None:
+            self.at_time_out = None
+            act()
+            return False
+        return self.inner.acquire(blocking, timeout)
+
+    def release(self) -> None:
+        act, self.at_release = self.at_release, None
+        if act is not None:
+            act()
+        self.inner.release()
+
+    def locked(self) -> bool:
+        return self.inner.locked()
+
+
+def test_what_comes_between_its_last_look_and_its_sleep_is_seen(steward: Watched) -> None:
+    urgent: deque[Any] = deque()
+    steward.serve(urgent)
+    guard = Lock(steward._guard)
+    steward._guard = guard  # type: ignore[assignment]
+    for _ in range(5):
+        done, came = threading.Event(), threading.Event()
+
+        def come(done: threading.Event = done, came: threading.Event = came) -> None:
+            urgent.append(Look(done.set))
+            steward.wake()
+            came.set()
+
+        guard.at_release = come
+        steward.wake()
+        assert came.wait(DEADLINE)
+        assert done.wait(DEADLINE)
+        sleeps(steward)
+
+
+def test_the_end_that_comes_between_its_last_look_and_its_sleep_is_seen() -> None:
+    steward = Steward()
+    guard = Lock(steward._guard)
+    steward._guard = guard  # type: ignore[assignment]
+    stopped = threading.Event()
+
+    def stop() -> None:
+        steward.stop(monotonic())
+        stopped.set()
+
+    guard.at_release = stop
+    steward.wake()
+    assert stopped.wait(DEADLINE)
+    thread = thread_of(steward)
+    assert thread is not None
+    thread.join(DEADLINE)
+    assert not thread.is_alive()
+
+
+def test_a_wake_up_in_the_moment_in_which_its_time_is_over_counts_once(steward: Watched) -> None:
+    urgent: deque[Any] = deque()
+    steward.serve(urgent)
+    latch = Lock(steward._latch)
+    steward._latch = latch  # type: ignore[assignment]
+    done = threading.Event()
+
+    def come() -> None:
+        urgent.append(Look(done.set))
+        steward.wake()
+
+    latch.at_time_out = come
+    steward.call_at(Job(), steward.now() + LATE)
+    assert done.wait(DEADLINE)
+    sleeps(steward)
+    assert latch.locked(), "that wake-up is used up"
+
+
 def test_times_given_by_many_threads_are_all_kept(steward: Watched) -> None:
     jobs = [Job() for _ in range(300)]
 
@@ -374,9 +457,9 @@ def test_after_its_end_it_does_nothing() -> None:
     steward.call_at(job, 0.0)
     urgent.append(Look(lambda: None))
     steward.wake()
+    assert (steward._heap, steward._next, len(urgent)) == ([], {}, 1)
     steward.stop(monotonic() + DEADLINE)
     assert job.times == []
-    assert len(urgent) == 1
 
 
 def test_one_that_was_never_needed_starts_no_thread_at_its_end() -> None:
