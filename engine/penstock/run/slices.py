@@ -102,7 +102,8 @@ class Token:
     body has begun, written after. Whoever sets `stop` and then finds them different knows that
     the worker is about to decide: it begins the body or reports the entry back. `since` is when
     the body began, `limit` how many activations the slice may still have (0: end after the
-    present one). `over` says that the activation doesn't count any more though its body runs on,
+    present one). `goes_on` is the entry of a generator it goes on with, whose begin is no news,
+    written before `begun`; `told` is the core's. `over` says that the activation doesn't count any more though its body runs on,
     `ended` that a coroutine has ended, `waiting` that the body stands in emit, checkpoint, sleep
     or post behind `latch`. A token is used once.
     """
@@ -110,6 +111,7 @@ class Token:
     # What most tokens never change isn't written when one is made.
     mark: Entry | None = None
     begun: Entry | None = None
+    goes_on: Entry | None = None
     told: Entry | None = None
     worker: Named | None = None
     kept: Kept | None = None
@@ -250,7 +252,7 @@ class Token:
             if run.stop:
                 return self._report(done, start, returned=item)
             if isinstance(item, Suspended):
-                self.told = item.entry
+                self.goes_on = item.entry
             entry = self.begun = self.mark
             self.finishing = isinstance(item, Finish)
             if run.is_awaited or run.plan.timeout is not None:

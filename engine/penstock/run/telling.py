@@ -165,7 +165,7 @@ class Teller:
         self._tell_log(run, log)
         for token in tuple(run.tokens):
             entry = token.begun
-            if entry is None or token.told is entry:
+            if entry is None or entry is token.told or entry is token.goes_on:
                 continue
             self._tell_log(run, log)
             if token.begun is entry and token.told is not entry:
