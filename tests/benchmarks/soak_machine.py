@@ -1,6 +1,7 @@
 """Random flows on the real runtime, posted to, held, stepped, cut short and helped on at random.
 
     python tests/benchmarks/soak_machine.py [--examples 2000] [--steps 50] [--seed 0] [--shrink]
+        [--switch 0.005]
 
 The state machine of `helpers.machine`, at length. Exit 1 on the first example in which something
 is lost, doubled, out of order, counted or told wrongly, or hangs, printing its steps.
@@ -29,7 +30,9 @@ def main() -> int:
     parser.add_argument("--steps", type=int, default=50)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--shrink", action="store_true", help="look for a smaller example")
+    parser.add_argument("--switch", type=float, default=0.005, help="switch interval, seconds")
     asked = parser.parse_args()
+    sys.setswitchinterval(asked.switch)
     phases = [Phase.generate, *([Phase.shrink] if asked.shrink else [])]
     begin = time.monotonic()
     try:

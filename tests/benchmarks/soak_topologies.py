@@ -1,6 +1,7 @@
 """Every shape of flow under every choice the engine offers: each finishes or names its stall.
 
     python tests/benchmarks/soak_topologies.py [--rounds 1] [--seed 0] [--where shape=lopsided]
+        [--switch 0.005]
 
 The whole product of the options in `helpers.topologies`, less what makes no difference: remedies
 for what can't stall, and policies for what can't fail. Exit 1 on the first case that hangs, loses,
@@ -41,7 +42,9 @@ def main() -> int:
     parser.add_argument(
         "--where", action="append", default=[], help="option=value, may be repeated"
     )
+    parser.add_argument("--switch", type=float, default=0.005, help="switch interval, seconds")
     asked = parser.parse_args()
+    sys.setswitchinterval(asked.switch)
     wanted = dict(pair.split("=", 1) for pair in asked.where)
     chosen = [c for c in cases() if all(str(getattr(c, k)) == v for k, v in wanted.items())]
     ends: Counter[str] = Counter()
