@@ -103,9 +103,9 @@ class Token:
     the worker is about to decide: it begins the body or reports the entry back. `since` is when
     the body began, `limit` how many activations the slice may still have (0: end after the
     present one). `goes_on` is the entry of a generator it goes on with, whose begin is no news,
-    written before `begun`; `told` is the core's. `over` says that the activation doesn't count any more though its body runs on,
-    `ended` that a coroutine has ended, `waiting` that the body stands in emit, checkpoint, sleep
-    or post behind `latch`. A token is used once.
+    written before `begun`; `told` is the core's. `over` says that the activation doesn't count
+    any more though its body runs on, `ended` that a coroutine has ended, `waiting` that the body
+    stands in emit, checkpoint, sleep or post behind `latch`. A token is used once.
     """
 
     # What most tokens never change isn't written when one is made.
