@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from helpers.bodies import Gate
+from helpers.locks import ActingLock
 from helpers.waiting import until
 from penstock.run import foreign as foreign_module
 from penstock.run.foreign import ForeignPool
@@ -173,6 +174,28 @@ def test_never_more_than_workers_are_submitted_and_all_of_them_are_used(
     theirs.shutdown()
 
 
+def test_no_turn_is_sent_when_all_places_are_taken() -> None:
+    theirs, gate = Counting(8), Gate()
+    pool = ForeignPool(theirs, 2)
+    pool.submit_many([Task(gate.wait_here) for _ in range(4)])
+    gate.wait_inside(2)
+    pool._send()
+
+    assert theirs.now == 2
+    gate.open()
+    ended(pool)
+    theirs.shutdown()
+
+
+def test_work_that_comes_while_a_turn_is_found_needless_is_done(pool: ForeignPool) -> None:
+    guard, task = ActingLock(pool._guard), Task()
+    guard.at_release = lambda: pool.submit_many([task])
+    pool._guard = guard  # type: ignore[assignment]
+    pool._send()
+
+    task.wait()
+
+
 def test_one_of_many_turns_does_not_keep_a_thread_from_others(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -274,6 +297,25 @@ def test_nobody_leaves_the_count_but_abandoned_bodies_are_counted(pool: ForeignP
     until(lambda: pool.abandoned == 0)
     assert not pool.leave(task.worker, task, abandoned=True)
     assert pool.abandoned == 0
+
+
+def test_a_turn_goes_on_after_an_abandoned_body(
+    theirs: ThreadPoolExecutor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(foreign_module, "TURN_SECONDS", DEADLINE)
+    pool, gate, next_gate = ForeignPool(theirs, 1), Gate(), Gate()
+    task, after = Task(gate.wait_here), Task(next_gate.wait_here)
+    pool.submit_many([task, after])
+    gate.wait_inside(1)
+    assert task.worker is not None
+    pool.leave(task.worker, task, abandoned=True)
+    gate.open()
+    next_gate.wait_inside(1)
+
+    assert after.worker is task.worker
+    assert (pool.abandoned, pool.busy) == (0, 1)
+    next_gate.open()
+    ended(pool)
 
 
 def test_while_it_makes_way_nothing_begins(pool: ForeignPool) -> None:
@@ -440,7 +482,10 @@ def test_work_that_cannot_be_refused_does_not_keep_others_from_it(
 # ---- the end
 
 
-def test_shutdown_waits_for_what_is_ready_and_leaves_the_executor() -> None:
+def test_shutdown_waits_for_what_is_ready_and_leaves_the_executor(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(foreign_module, "TURN_SECONDS", 0.0)
     with ThreadPoolExecutor(1) as theirs:
         pool, gate = ForeignPool(theirs), Gate()
         tasks = [Task(gate.wait_here), Task(), Task()]

@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import sys
 import threading
-from _thread import LockType
 from collections import deque
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -12,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from helpers.locks import ActingLock
 from helpers.waiting import until
 from penstock.run.steward import _FEW, Steward
 
@@ -218,35 +218,10 @@ def test_a_time_given_as_it_falls_asleep_is_not_missed(steward: Watched) -> None
         job.wait()
 
 
-class Lock:
-    """A lock of the steward's, in whose calls something may happen once."""
-
-    def __init__(self, inner: LockType) -> None:
-        self.inner = inner
-        self.at_release: Callable[[], object] | None = None
-        self.at_time_out: Callable[[], object] | None = None
-
-    def acquire(self, blocking: bool = True, timeout: float = -1) -> bool:
-        if timeout >= 0 and (act := self.at_time_out) is not None:
-            self.at_time_out = None
-            act()
-            return False
-        return self.inner.acquire(blocking, timeout)
-
-    def release(self) -> None:
-        act, self.at_release = self.at_release, None
-        if act is not None:
-            act()
-        self.inner.release()
-
-    def locked(self) -> bool:
-        return self.inner.locked()
-
-
 def test_what_comes_between_its_last_look_and_its_sleep_is_seen(steward: Watched) -> None:
     urgent: deque[Any] = deque()
     steward.serve(urgent)
-    guard = Lock(steward._guard)
+    guard = ActingLock(steward._guard)
     steward._guard = guard  # type: ignore[assignment]
     for _ in range(5):
         done, came = threading.Event(), threading.Event()
@@ -265,7 +240,7 @@ def test_what_comes_between_its_last_look_and_its_sleep_is_seen(steward: Watched
 
 def test_the_end_that_comes_between_its_last_look_and_its_sleep_is_seen() -> None:
     steward = Steward()
-    guard = Lock(steward._guard)
+    guard = ActingLock(steward._guard)
     steward._guard = guard  # type: ignore[assignment]
     stopped = threading.Event()
 
@@ -285,7 +260,7 @@ def test_the_end_that_comes_between_its_last_look_and_its_sleep_is_seen() -> Non
 def test_a_wake_up_in_the_moment_in_which_its_time_is_over_counts_once(steward: Watched) -> None:
     urgent: deque[Any] = deque()
     steward.serve(urgent)
-    latch = Lock(steward._latch)
+    latch = ActingLock(steward._latch)
     steward._latch = latch  # type: ignore[assignment]
     done = threading.Event()
 
