@@ -84,7 +84,10 @@ def test_a_stall_is_said_wherever_the_job_is_shown(
 ) -> None:
     real = stuck()
 
-    assert real.window.stall.text.startswith("Job 1 is stalled: join.left is full.")
+    bar = real.window.stall
+    assert bar.text.startswith("Job 1 is stalled: join.left is full.")
+    assert real.window.isAncestorOf(bar)
+    assert bar.geometry().bottom() < real.window.view.geometry().top(), "above the canvas"
     assert real.window.status.text == "Stalled · job 1, join.left is full"
     log = real.window.findChild(LogPanel)
     assert log is not None

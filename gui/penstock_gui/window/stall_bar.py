@@ -38,7 +38,6 @@ class StallBar(Banner):
         bridge.job_stalled.connect(self._on_stalled)
         bridge.refused.connect(self._on_refused)
         bridge.job_changed.connect(self.refresh)
-        bridge.job_ended.connect(self.refresh)
         session.job_selected.connect(self.refresh)
 
     def refresh(self) -> None:

@@ -88,6 +88,13 @@ class Lossy(Routine):
     def logic(self, number):
         raise ValueError("never again")
 
+class JobTimeout(Exception):
+    pass
+
+class Impostor(Routine):
+    def logic(self):
+        raise JobTimeout("not the job's")
+
 class Slow(Routine):
     timeout = 0.1
 
@@ -220,6 +227,15 @@ def test_a_routine_s_own_time_out_is_a_failure(
 
     last = capsys.readouterr().err.splitlines()[-1]
     assert last.startswith("penstock: failed in slow: RoutineTimeout")
+
+
+def test_an_error_of_that_name_is_no_time_out_of_the_job(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["run", flow_of(folder, "Impostor"), "--timeout", "20"]) == 1
+
+    last = capsys.readouterr().err.splitlines()[-1]
+    assert last == "penstock: failed in impostor: JobTimeout: not the job's"
 
 
 @pytest.mark.parametrize(("loop", "names"), [("pool", []), ("thread", ["penstock-job-1"])])

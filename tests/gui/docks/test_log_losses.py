@@ -151,6 +151,10 @@ def test_the_rest_is_told_when_the_job_ends_and_the_job_is_forgotten() -> None:
     ]
     assert not watch.is_waiting
     assert watch.due(1e9) == [], "each loss is told once"
+    another = view()
+    lose(another, dropped=1)
+    watch.note(another, ["read"])
+    assert lines(watch.due(1e9)) == [("read", "path: 1 dropped")], "nothing is remembered"
 
 
 def test_counters_of_an_ended_job_are_not_noted_again() -> None:
