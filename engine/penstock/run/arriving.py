@@ -285,7 +285,7 @@ def make_room(core: JobCore, slot: SlotQueue) -> None:
 
 def _unpark(core: JobCore, slot: SlotQueue) -> None:
     parked = slot.parked
-    room = len(parked or ()) if slot.run.skipping else slot.capacity - slot.depth() - slot.reserved
+    room = len(parked or ()) if slot.run.skipping else slot.room()
     fits: list[Message] = []
     owners: set[int] = set()
     while parked and len(fits) < room:

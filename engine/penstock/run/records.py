@@ -110,7 +110,15 @@ class SlotQueue:
         """Places left for new messages; none while older ones wait at a connection."""
         if self.parked:
             return 0
-        return UNLIMITED if self.run.skipping else self.capacity - self.depth() - self.reserved
+        return UNLIMITED if self.run.skipping else self.room()
+
+    def room(self) -> int:
+        """Places that are neither taken nor promised, nor are to be kept for what comes back.
+
+        While its routine is stopped, a worker that has just taken an entry reports it back.
+        """
+        coming = sum([token.undecided for token in self.run.tokens]) if self.run.stop else 0
+        return self.capacity - self.depth() - self.reserved - coming
 
     def beyond(self) -> int:
         """How many may be emitted on top of what fits: one more capacity, less what is parked."""

@@ -375,3 +375,26 @@ def test_a_begin_is_told_once_and_behind_what_began_before_it() -> None:
 
     told = [event.number for event in job.of(ActivationStarted)]
     assert told == [1, 2, 3]
+
+
+def test_what_a_worker_is_about_to_give_back_keeps_its_place() -> None:
+    seen: list[Any] = []
+    job = Driven(flow_of({"a": sink(seen, capacity=1)}))
+    job.feed(Start(keep_open=True))
+    job.post("a.value", 1)
+    free: list[int] = []
+
+    def pause() -> None:
+        job.feed(Pause(1))
+        free.append(job.slot("a.value").free())
+
+    job.hook_mark("a", pause)
+    job.run("a")
+    job.work()
+
+    assert free == [0]
+    assert job.slot("a.value").free() == 0
+    job.feed(Resume(LATER))
+    job.work()
+    assert seen == [1]
+    assert job.slot("a.value").free() == 1
