@@ -656,6 +656,10 @@ class Flows(RuleBasedStateMachine):
             elif isinstance(event, ActivationStarted):
                 self.check(may_start > 0, f"started while held: {event}", job)
                 may_start -= 1
+            elif isinstance(event, ActivationFailed | JobEndedEvent) and may_start == 0:
+                error = event.failure if isinstance(event, ActivationFailed) else event.error
+                late = error is not None and error.type in ("RoutineTimeout", "JobTimeout")
+                self.check(not late, f"the clock ran while held: {event}", job)
 
     def check_cause(self, job: Job, snapshot: JobSnapshot) -> None:
         """Only what was asked for, or what a policy says, ends a job early."""
@@ -685,7 +689,7 @@ class Flows(RuleBasedStateMachine):
             self.check_once(job, i, mine)
             if node.parallel == 1 and not node.timeout:
                 self.check_sequence(job, i, mine)
-                if node.kind in ("work", "batch", "latest", "every"):
+                if node.kind in ("work", "batch", "patient", "latest", "every"):
                     self.check_order(job, i, mine, sent)
 
     def check_once(self, job: Job, i: int, acts: list[Act]) -> None:
@@ -732,6 +736,9 @@ class Flows(RuleBasedStateMachine):
         for ref, slot in slots_of(snapshot):
             left = slot.queued + slot.in_flight + slot.depth
             self.check(left == 0, f"{ref}: completed with {slot}", job)
+            node = job.nodes[int(ref[1:].partition(".")[0])] if ref != "d.x" else None
+            if node is None or node.kind not in ("join", "match", "custom"):
+                self.check(slot.discarded == 0, f"{ref}: nobody took {slot}", job)
         events = self.record.events[job.id]
         for i, node in enumerate(job.nodes):
             count = job.desk.finished[i]

@@ -42,7 +42,19 @@ MOST_HOPS = 5
 ROUTINE_TIMEOUT = 0.004
 TICKS = 4
 
-KINDS = ("source", "timer", "work", "join", "match", "any", "batch", "latest", "every", "custom")
+KINDS = (
+    "source",
+    "timer",
+    "work",
+    "join",
+    "match",
+    "any",
+    "batch",
+    "patient",
+    "latest",
+    "every",
+    "custom",
+)
 BODIES = ("plain", "generator", "async")
 OVERFLOWS = ("hold", "drop_oldest", "drop_newest", "fail")
 POLICIES: dict[str, Any] = {
@@ -114,7 +126,7 @@ NODES: st.SearchStrategy[Node] = st.builds(
     overflow=weighted("hold", *OVERFLOWS[1:]),
     parallel=st.sampled_from([1, 1, 2, None]),
     policy=st.sampled_from(list(POLICIES)),
-    fails=weighted("never", "once", "some", "all"),
+    fails=st.sampled_from(["never", "never", "never", "once", "some", "all"]),
     gate=weighted(False, True),
     nap=weighted(False, True),
     timeout=weighted(False, True),
@@ -292,6 +304,7 @@ def _activation(node: Node) -> Activation:
         "match": AllSlots(match=_key),
         "any": AnySlot(),
         "batch": Batch(3, max_wait=0.003),
+        "patient": Batch(3),
         "latest": Latest(),
         "every": Every(0.001),
         "custom": Pairs(),
