@@ -119,8 +119,12 @@ def ended(core: JobCore, run: RoutineRun, entry: Entry) -> None:
 def _time_out(core: JobCore, run: RoutineRun, number: int) -> None:
     """The activation has failed; its body runs on, counted no more."""
     core.take_news(run)  # it may have ended meanwhile
-    if core.is_over or run.clocks.pop(number, None) is None:
+    if core.is_over or number not in run.clocks:
         return
+    if core.hold is not None:  # the news hit a breakpoint: the clock stands still from here on
+        _set_clock(core, run, number, 0.0)
+        return
+    del run.clocks[number]
     recall(run)
     token = next((t for t in run.tokens if t.mark is not None and t.mark[0] == number), None)
     standing = next((s for s in run.suspended if s.begun and s.entry[0] == number), None)

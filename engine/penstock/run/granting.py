@@ -43,7 +43,7 @@ def pump(core: JobCore, run: RoutineRun) -> None:
 
 def _pump_one(core: JobCore, run: RoutineRun) -> None:
     """Grant one after the other, asking before each whether its time has come."""
-    while not run.grant and len(run.tokens) + run.retrying < run.limit and _has_next(core, run):
+    while not run.grant and _may_run_one_more(run) and _has_next(core, run):
         pass_over(core, run)
         if run.stops and run.ready[0][0] not in run.passed:
             hold(core, "breakpoint", next(core.generations), run)
@@ -52,6 +52,14 @@ def _pump_one(core: JobCore, run: RoutineRun) -> None:
             return
         run.grant.append(run.ready.popleft())
         issue_for_grant(core, run)
+
+
+def _may_run_one_more(run: RoutineRun) -> bool:
+    """Whether fewer run than may; a generator that stands and has no token yet runs too."""
+    standing = sum([item.begun for item in (*run.suspended, *run.continued)])
+    if standing:
+        standing = max(0, standing - sum([token.worker is None for token in run.tokens]))
+    return len(run.tokens) + run.retrying + standing < run.limit
 
 
 def _has_next(core: JobCore, run: RoutineRun) -> bool:

@@ -398,3 +398,47 @@ def test_what_a_worker_is_about_to_give_back_keeps_its_place() -> None:
     job.work()
     assert seen == [1]
     assert job.slot("a.value").free() == 1
+
+
+def test_a_breakpoint_waits_for_the_generator_before_it() -> None:
+    seen: list[Any] = []
+    job: Driven
+
+    def logic(self: Any, value: Any) -> Any:
+        seen.append(value)
+        if value == 1:
+            job.feed(Pause(LATER))
+        yield
+        seen.append(-value)
+
+    job = Driven(flow_of({"a": routine(logic, slots={"value": Slot(object)}, events=())}))
+    job.start({"a": (1,)}, a__value=1)
+    job.feed(Resume(LATER))
+    job.run("a")
+    job.work()
+    job.post("a.value", 2)
+
+    job.feed(Resume(2 * LATER))
+    assert job.status == "RUNNING", "one at a time: 1 goes on before 2 can start"
+    job.work()
+
+    assert seen == [1, -1]
+    assert job.status == "PAUSED"
+
+
+def test_a_time_out_that_meets_a_breakpoint_waits_like_every_clock() -> None:
+    job: Driven
+
+    def logic(self: Any, value: Any) -> None:
+        job.news()  # the clock starts
+        self.out.emit(value)
+        job.pass_time(60.0)  # the time is up, and what was emitted hits the breakpoint
+
+    slow = routine(logic, slots={"value": Slot(object)}, timeout=5.0)
+    job = Driven(chain(slow, sink([], max_parallel=2)))
+    job.start({"b": (1,)}, a__value=1)
+    job.run("a")
+    job.work()
+
+    assert job.count("a").failures == 0, "it ended while the clock stood still"
+    assert job.status == "PAUSED"
