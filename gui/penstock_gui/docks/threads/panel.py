@@ -15,7 +15,7 @@ from penstock_gui.theme import Theme
 from penstock_gui.widgets import EmptyState, RowTable
 
 POLL_MS = 220
-_WIDTHS = (108, 112, 44, None, 86)
+_WIDTHS = (100, 106, 44, None, 86)
 
 
 class ThreadsPanel(QWidget):
