@@ -56,8 +56,10 @@ def post(job: JobExecutor, slot: SlotQueue, value: Any, timeout: float | None) -
             slot.run.is_awaited = True
     if waiting is None:
         job.arm()
-    else:
-        _wait(job, slot, waiting, timeout)
+        return
+    if slot.free() > 0:  # a worker has taken one before it could know that it is awaited
+        slot.run.announce()
+    _wait(job, slot, waiting, timeout)
 
 
 def _wait(job: JobExecutor, slot: SlotQueue, waiting: Post, timeout: float | None) -> None:
@@ -82,11 +84,15 @@ def _look(
     with job.lock:
         if waiting.taken:
             return
-        job.refuse_when_over(slot.ref)
-        if token is not None and (token.over or token.run_.over):
-            raise Cancelled(f"{slot.ref}: the activation that posts is over")
-        if deadline is not None and monotonic() >= deadline:
-            raise full(job, slot, " and had no room within the time given")
+        try:
+            job.refuse_when_over(slot.ref)
+            if token is not None and (token.over or token.run_.over):
+                raise Cancelled(f"{slot.ref}: the activation that posts is over")
+            if deadline is not None and monotonic() >= deadline:
+                raise full(job, slot, " and had no room within the time given")
+        except BaseException:
+            _withdraw(job, slot, waiting)  # while nobody can take it
+            raise
 
 
 def _withdraw(job: JobExecutor, slot: SlotQueue, waiting: Post) -> None:
