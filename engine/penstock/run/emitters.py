@@ -3,7 +3,8 @@
 A worker appends to `pending` and announces the routine; only the core takes from it. Several
 events of a routine share one, of (emitter, value), so that their order holds. `room` is
 how many values `pending` may hold before the next `emit` must do more than append: 0 means that
-the routine isn't announced yet. `soft` is what fits downstream, `hard` what may wait beyond it.
+the routine isn't announced yet. `soft` is what fits downstream, `hard` what may wait beyond it;
+below 0 when more waits there already.
 """
 
 from __future__ import annotations
@@ -94,7 +95,7 @@ class Emitter:
                 if slot.overflow == "hold":
                     soft, hard = min(soft, slot.free()), min(hard, slot.beyond())
             self.soft = soft if soft > 0 else 0
-            self.hard = hard if hard > 0 else 0
+            self.hard = hard
 
     def prepared(self, value: Any) -> Any:
         """What goes into `pending` for a value."""
@@ -105,16 +106,19 @@ class Emitter:
         return None
 
     def _announce(self, run: RoutineRun) -> None:
-        if not self.room:
-            self.room = self.soft or 1
-            run.announce()
+        # The core sets `room` to 0 and takes what is pending at any moment from here on. So it is
+        # counted before, and `room` written before the announcement that makes the core look.
         waiting = len(self.pending)
-        if waiting > self.soft:
-            # More than fits downstream: no further activation until the core has looked.
-            run.stop = True
-            self.room = self.hard
-            if waiting > self.hard:
-                run.job.wait_for_room(self)
+        if waiting <= self.soft:
+            self.room = self.soft
+            run.announce()
+            return
+        # More than fits downstream: no further activation until the core has looked.
+        run.stop = True
+        self.room = max(0, self.hard)
+        run.announce()
+        if waiting > self.hard:
+            run.job.wait_for_room(self)
 
     def _refusal(self, running: RoutineRun | None) -> BaseException:
         """The error of an emit that isn't delivered; counted."""
