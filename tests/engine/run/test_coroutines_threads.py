@@ -268,7 +268,9 @@ def test_calls_on_other_threads_are_answered(coroutines: CoroutineThread) -> Non
         raise ValueError("x")
 
     async def act() -> None:
-        answers.append(await asyncio.to_thread(lambda: threading.current_thread().daemon))
+        for _ in range(CALL_THREADS + 1):
+            answer = await asyncio.to_thread(lambda: threading.current_thread().daemon)
+        answers.append(answer)
         try:
             await asyncio.to_thread(fault)
         except ValueError as error:
@@ -306,6 +308,7 @@ def test_calls_on_other_threads_need_a_bounded_number_of_them(coroutines: Corout
 def test_stop_cancels_what_is_left_and_what_it_began() -> None:
     coroutines = CoroutineThread()
     inner: list[asyncio.Task[None]] = []
+    kept: list[AsyncIterator[int]] = []
     closed: list[str] = []
 
     async def numbers() -> AsyncIterator[int]:
@@ -317,8 +320,9 @@ def test_stop_cancels_what_is_left_and_what_it_began() -> None:
 
     async def act() -> None:
         inner.append(asyncio.create_task(forever()))
-        async for _ in numbers():
-            break
+        generator = numbers()
+        kept.append(generator)
+        await anext(generator)
         await forever()
 
     activations = [Activation(act) for _ in range(20)]
@@ -411,6 +415,7 @@ def test_a_coroutine_may_call_stop() -> None:
     coroutines.submit_many([activation])
     activation.wait()
     coroutines.stop(monotonic() + DEADLINE)
+    assert isinstance(activation.how, asyncio.CancelledError)
     assert not is_alive(coroutines)
 
 
