@@ -115,10 +115,13 @@ class SlotQueue:
     def room(self) -> int:
         """Places that are neither taken nor promised, nor are to be kept for what comes back.
 
-        While its routine is stopped, a worker that has just taken an entry reports it back.
+        While its routine is stopped, a worker that has just taken an entry reports it back. Where
+        that would drop something else for it, it may be one too many instead.
         """
-        coming = sum([token.undecided for token in self.run.tokens]) if self.run.stop else 0
-        return self.capacity - self.depth() - self.reserved - coming
+        room = self.capacity - self.depth() - self.reserved
+        if self.run.stop and not self.overflow.startswith("drop"):
+            room -= sum([token.undecided for token in self.run.tokens])
+        return room
 
     def beyond(self) -> int:
         """How many may be emitted on top of what fits: one more capacity, less what is parked."""
