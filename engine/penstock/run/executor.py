@@ -169,6 +169,7 @@ class JobExecutor:
             return
         while True:
             with self.lock:
+                emitter.measure()  # others may have been given room since
                 fits = len(emitter.pending) <= emitter.hard
                 if fits or self._is_over(token):
                     return
