@@ -268,9 +268,11 @@ def test_calls_on_other_threads_are_answered(coroutines: CoroutineThread) -> Non
         raise ValueError("x")
 
     async def act() -> None:
-        for _ in range(CALL_THREADS + 1):
-            answer = await asyncio.to_thread(lambda: threading.current_thread().daemon)
-        answers.append(answer)
+        daemons = [
+            await asyncio.to_thread(lambda: threading.current_thread().daemon)
+            for _ in range(CALL_THREADS + 1)
+        ]
+        answers.append(all(daemons))
         try:
             await asyncio.to_thread(fault)
         except ValueError as error:
