@@ -1,0 +1,799 @@
+"""Small scenarios around the engine's critical sections, for `helpers.schedules`.
+
+Each runs on the thread of the director and raises, or leaves somebody waiting for ever, when the
+engine is wrong under the schedule of the seed. `seed` also chooses among variants.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from helpers.conservation import check_conservation
+from helpers.flows import burst, chain, flow_of, pass_on, routine, sink
+from helpers.schedules import FOREVER, Event, Thread, World
+from penstock import (
+    Continue,
+    Flow,
+    JobEnded,
+    JobState,
+    JobStatus,
+    Retry,
+    Runtime,
+    Slot,
+    SlotFull,
+)
+from penstock.observe import ActivationStarted, Instrument, JobHeld
+from penstock.run import (
+    arriving,
+    core,
+    emitters,
+    ending,
+    executor,
+    failing,
+    granting,
+    holding,
+    pool,
+    posting,
+    records,
+    slices,
+    steward,
+    worker,
+)
+from penstock.run.messages import Resize, Sample, Step
+from penstock.run.pool import WorkerPool
+from penstock.run.steward import Steward
+from penstock.run.worker import Worker
+
+Scenario = Callable[[World, int], None]
+Traced = list[tuple[Any, tuple[str, ...]]]
+
+LOOPS: tuple[Literal["thread", "pool"], ...] = ("thread", "pool")
+LOOP = (
+    executor,
+    ("arm", "announce", "send", "close", "start", "drain", "_drain", "_loop", "_close", "due"),
+)
+EMITTING: tuple[Any, tuple[str, ...]] = (emitters, ())
+NEWS = (core, ("take_news", "_take_in_order", "_reported", "_begun_or_overrun"))
+SLICES = (slices, ("run", "_slice", "_slow_slice", "_hand_in", "_stands", "_deliver_kept"))
+RECORDS = (records, ("announce", "pop_any", "make_state", "free"))
+GATES = (granting, ("close_gates", "recall", "hold", "tell_new_next", "issue_for_grant"))
+STANDING = (executor, ("wait_for_room", "stand", "_leave_the_count", "_stands_while_held", "sleep"))
+POSTING: tuple[Any, tuple[str, ...]] = (posting, ())
+POOL: tuple[Any, tuple[str, ...]] = (pool, ())
+STEWARD: tuple[Any, tuple[str, ...]] = (steward, ())
+
+
+@dataclass(frozen=True)
+class Section:
+    """One critical section: what of the engine counts, and who is in it."""
+
+    name: str
+    scenario: Scenario
+    traced: Traced
+
+
+class _Listening(Instrument):
+    """Keeps what tests of holds need to know."""
+
+    def __init__(self) -> None:
+        self.events: list[ActivationStarted | JobHeld] = []
+
+    def on_activation_started(self, event: ActivationStarted) -> None:
+        self.events.append(event)
+
+    def on_job_held(self, event: JobHeld) -> None:
+        self.events.append(event)
+
+    def begun(self, routine_id: str, until: int | None = None) -> int:
+        """How many begins of a routine were told, among the first so many events."""
+        begins = [e for e in self.events[:until] if isinstance(e, ActivationStarted)]
+        return sum(event.routine == routine_id for event in begins)
+
+
+def _together(world: World, *acts: Callable[[], object]) -> None:
+    """Each on a thread of its own, until all are over."""
+    threads = [Thread(world, target=act, name=f"thread-{i}") for i, act in enumerate(acts)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+
+def _completed(job: JobState) -> None:
+    found = job.wait()
+    assert found is JobStatus.COMPLETED, (found, job.error)
+    check_conservation(job)
+
+
+def _calling(act: Callable[[Any], object], capacity: int = 9, **attributes: Any) -> Any:
+    """A routine that calls a function with each value and emits nothing."""
+
+    def logic(self: Any, value: Any) -> None:
+        act(value)
+
+    slots = {"value": Slot(object, capacity=capacity)}
+    return routine(logic, slots=slots, events=(), **attributes)
+
+
+def _poster(runtime: Runtime, job: JobState, who: int) -> Callable[[], None]:
+    """Posts two values, waiting for room."""
+
+    def act() -> None:
+        for n in range(2):
+            runtime.post(job.id, "a.value", (who, n))
+
+    return act
+
+
+# ---- the loop of a job
+
+
+def the_loop_goes_to_sleep(world: World, seed: int) -> None:
+    """Whatever is appended while the loop is about to sleep is served."""
+    seen: list[Any] = []
+    runtime = Runtime(workers=1, loop=LOOPS[seed % 2])
+    job = runtime.exec(flow_of({"a": sink(seen)}), keep_open=True)
+    _together(world, _poster(runtime, job, 0), _poster(runtime, job, 1))
+    runtime.jobs.close(job.id)
+    _completed(job)
+    assert sorted(seen) == [(who, n) for who in range(2) for n in range(2)], seen
+
+
+def who_waits_for_the_end(world: World, seed: int) -> None:
+    """Everybody who waits hears of the end, also those who come at that moment or give up."""
+    runtime = Runtime(workers=1, loop=LOOPS[seed % 2])
+    job = runtime.exec(chain(burst([1])))
+    found: list[JobStatus] = []
+
+    def wait(timeout: float | None) -> Callable[[], None]:
+        return lambda: found.append(job.wait(timeout))
+
+    _together(world, wait(None), wait(0.5), wait(0.0), wait(None))
+    assert found.count(JobStatus.COMPLETED) >= 2, found
+
+
+# ---- emitting
+
+
+def emissions_are_seen_while_the_body_runs(world: World, seed: int) -> None:
+    """A body goes on only when what it emitted has arrived downstream."""
+    arrived = [Event(world) for _ in range(3)]
+
+    def logic(self: Any) -> None:
+        for n in range(3):
+            self.out.emit(n)
+            arrived[n].wait()
+
+    runtime = Runtime(workers=2, loop=LOOPS[seed % 2])
+    capacity = (1, 2, 9)[seed // 2 % 3]
+    _completed(runtime.exec(chain(routine(logic), _calling(lambda n: arrived[n].set(), capacity))))
+
+
+def emissions_come_before_their_report(world: World, seed: int) -> None:
+    """A job is complete only when all that its bodies emitted is worked off."""
+    runtime = Runtime(workers=2, loop=LOOPS[seed % 2])
+    job = runtime.exec(chain(burst([0, 1]), pass_on(), pass_on()))
+    _completed(job)
+    assert job.outputs == {"c.out": [0, 1]}, job.outputs
+
+
+def events_of_one_body_keep_their_order(world: World, seed: int) -> None:
+    """What several events of a body emit to one slot arrives as emitted."""
+    seen: list[Any] = []
+
+    def logic(self: Any) -> None:
+        for n in range(2):
+            self.left.emit((n, "left"))
+            self.right.emit((n, "right"))
+
+    flow = flow_of(
+        {"s": routine(logic, events=("left", "right")), "z": sink(seen)},
+        "s.left -> z.value",
+        "s.right -> z.value",
+    )
+    runtime = Runtime(workers=2, loop=LOOPS[seed % 2])
+    _completed(runtime.exec(flow))
+    assert seen == [(n, side) for n in range(2) for side in ("left", "right")], seen
+
+
+# ---- room
+
+
+def posts_wait_for_room(world: World, seed: int) -> None:
+    """Nobody waits while there is room, nothing is lost, and no slot holds more than it may."""
+    seen: list[Any] = []
+    runtime = Runtime(workers=1, loop=LOOPS[seed % 2])
+    job = runtime.exec(flow_of({"a": sink(seen, capacity=1)}), keep_open=True)
+    _together(world, _poster(runtime, job, 0), _poster(runtime, job, 1))
+    runtime.jobs.close(job.id)
+    _completed(job)
+    assert sorted(seen) == [(who, n) for who in range(2) for n in range(2)], seen
+    assert [n for who, n in seen if who == 0] == [0, 1], seen
+    assert job.routines["a"].slots["value"].high_water == 1
+
+
+def posts_that_give_up(world: World, seed: int) -> None:
+    """A post either raises or arrives, never both and never neither."""
+    seen: list[Any] = []
+    refused: list[Any] = []
+    runtime = Runtime(workers=1, loop=LOOPS[seed % 2])
+    job = runtime.exec(flow_of({"a": sink(seen, capacity=1)}), keep_open=True)
+
+    def post(who: int, timeout: float) -> Callable[[], None]:
+        def act() -> None:
+            for n in range(2):
+                try:
+                    runtime.post(job.id, "a.value", (who, n), timeout)
+                except SlotFull:
+                    refused.append((who, n))
+
+        return act
+
+    _together(world, post(0, 1e-4), post(1, 0.0), post(2, 1e-3))
+    runtime.jobs.close(job.id)
+    _completed(job)
+    found = sorted(seen + refused)
+    assert found == [(who, n) for who in range(3) for n in range(2)], (seen, refused)
+    assert runtime.jobs.get(job.id).core.runs[0].slots[0].reserved == 0
+
+
+def posts_that_meet_the_end(world: World, seed: int) -> None:
+    """A post to a job that is cancelled or closed arrives, raises JobEnded, or was too late."""
+    runtime = Runtime(workers=1, loop=LOOPS[seed % 2])
+    seen: list[Any] = []
+    ended: list[int] = []
+    job = runtime.exec(flow_of({"a": sink(seen, capacity=1)}), keep_open=True)
+    is_cancelled = seed % 4 < 2
+
+    def post() -> None:
+        for n in range(4):
+            try:
+                runtime.post(job.id, "a.value", n)
+            except JobEnded:
+                ended.append(n)
+
+    end = runtime.jobs.cancel if is_cancelled else runtime.jobs.close
+    _together(world, post, lambda: end(job.id))
+    status = job.wait()
+    world.until_quiet()
+    check_conservation(job)
+    assert status is (JobStatus.CANCELLED if is_cancelled else JobStatus.COMPLETED)
+    if not is_cancelled:
+        assert seen + ended == [0, 1, 2, 3], (seen, ended)
+
+
+def room_is_given_when_a_message_is_taken(world: World, seed: int) -> None:
+    """A body may last for ever: the place of its message is free."""
+    posted = Event(world)
+
+    def act(value: int) -> None:
+        if value == 0:
+            posted.wait()
+
+    runtime = Runtime(workers=1, loop=LOOPS[seed % 2])
+    job = runtime.exec(flow_of({"a": _calling(act, 1, max_parallel=1)}), keep_open=True)
+
+    def post() -> None:
+        runtime.post(job.id, "a.value", 0)
+        runtime.post(job.id, "a.value", 1)
+        posted.set()
+
+    _together(world, post)
+    runtime.jobs.close(job.id)
+    _completed(job)
+
+
+def emits_wait_for_room(world: World, seed: int) -> None:
+    """A body that emits too much stands until there is room, and is never forgotten."""
+    seen: list[Any] = []
+    runtime = Runtime(workers=1, loop=LOOPS[seed % 2])
+    job = runtime.exec(chain(burst(range(5)), sink(seen, capacity=1)))
+    _completed(job)
+    assert seen == list(range(5)), seen
+    slot = job.routines["b"].slots["value"]
+    assert slot.high_water == 1, slot
+
+
+def emits_park_no_more_than_they_may(world: World, seed: int) -> None:
+    """Past one more capacity a body doesn't go on."""
+    runtime = Runtime(workers=2, loop=LOOPS[seed % 2])
+    queued: list[int] = []
+    taken: list[int] = []
+
+    def logic(self: Any) -> None:
+        for n in range(8):
+            self.out.emit(n)
+            queued.append(n + 1 - len(taken))
+
+    _completed(runtime.exec(chain(routine(logic), _calling(taken.append, 1, max_parallel=1))))
+    # One is popped and one in the slot, one parked and one too many; one more while that spreads.
+    assert max(queued) <= 5, queued
+
+
+def two_producers_wait_for_one_slot(world: World, seed: int) -> None:
+    """What one has parked counts against the other; both go on in the end."""
+    seen: list[Any] = []
+    flow = flow_of(
+        {"s": burst("abc"), "t": burst(range(3)), "z": sink(seen, capacity=1)},
+        "s.out -> z.value",
+        "t.out -> z.value",
+    )
+    runtime = Runtime(workers=2, loop=LOOPS[seed % 2])
+    _completed(runtime.exec(flow))
+    assert [v for v in seen if isinstance(v, str)] == list("abc"), seen
+    assert [v for v in seen if isinstance(v, int)] == [0, 1, 2], seen
+
+
+# ---- holding
+
+
+def a_hold_tells_exactly_what_had_begun(world: World, seed: int) -> None:
+    """After it nothing begins; what it names had begun; nothing is lost, doubled or moved."""
+    began: list[int] = []
+    listening = _Listening()
+    many = 1 + seed // 2 % 2
+    runtime = Runtime(workers=2, loop=LOOPS[seed % 2], instruments=[listening])
+    made = _calling(began.append, 9, max_parallel=many)
+    job = runtime.exec(chain(burst(range(4)), made))
+    runtime.jobs.pause(job.id)
+    world.until_quiet()
+    if job.status is JobStatus.PAUSED:
+        kinds = [type(event) for event in listening.events]
+        first = kinds.index(JobHeld)
+        assert ActivationStarted not in kinds[first:], "something began after the hold was told"
+        assert listening.begun("b", first) == len(began), (listening.events, began)
+        held = listening.events[first]
+        assert isinstance(held, JobHeld)
+        assert held.running.count("b") <= many, held
+        runtime.jobs.resume(job.id)
+    _completed(job)
+    assert sorted(began) == [0, 1, 2, 3], began
+    if many == 1:
+        assert began == [0, 1, 2, 3], began
+
+
+def holds_and_resumes_cross(world: World, seed: int) -> None:
+    """Pauses and resumes from two threads: the job goes on after the last resume."""
+    began: list[int] = []
+    runtime = Runtime(workers=1, loop=LOOPS[seed % 2])
+    job = runtime.exec(chain(burst(range(3)), _calling(began.append, 9, max_parallel=1)))
+
+    def act() -> None:
+        runtime.jobs.pause(job.id)
+        runtime.jobs.resume(job.id)
+
+    _together(world, act, act)
+    runtime.jobs.resume(job.id)
+    _completed(job)
+    assert began == [0, 1, 2], began
+
+
+def a_step_lets_one_go(world: World, seed: int) -> None:
+    """Step by step each activation goes alone."""
+    began: list[int] = []
+    runtime = Runtime(workers=2, loop=LOOPS[seed % 2])
+    flow = flow_of({"a": _calling(began.append, 9, max_parallel=2)})
+    job = runtime.exec(flow, {"a.value": 0}, held=True, keep_open=True)
+    for n in (1, 2):
+        runtime.post(job.id, "a.value", n)
+    for n in range(1, 4):
+        runtime.jobs.get(job.id).send(Step())
+        world.until_quiet()
+        assert began == list(range(n)), (n, began)
+        assert job.status is JobStatus.PAUSED
+    runtime.jobs.close(job.id)
+    runtime.jobs.resume(job.id)
+    _completed(job)
+
+
+# ---- bodies that stand when the job ends
+
+
+def cancel_reaches_who_stands(world: World, seed: int) -> None:
+    """Whoever waits in a body is let go when the job is cancelled, also who begins to."""
+    runtime = Runtime(workers=2, loop=LOOPS[seed % 2])
+    way = ("sleep", "emit", "checkpoint", "post")[seed // 2 % 4]
+
+    def logic(self: Any) -> None:
+        if way == "emit":
+            for n in range(9):
+                self.out.emit(n)
+        elif way == "post":
+            for n in range(4):
+                runtime.post(job.id, "p.left", n)
+        elif way == "checkpoint":
+            for _ in range(3):
+                self.checkpoint()
+        self.sleep(10**9)
+
+    def join(self: Any, left: Any, right: Any) -> None: ...
+
+    slots = {"left": Slot(object, capacity=1), "right": Slot(object)}
+    flow = flow_of({"s": routine(logic), "p": routine(join, slots=slots)}, "s.out -> p.left")
+    job = runtime.exec(flow, held=True, keep_open=True)
+    runtime.jobs.resume(job.id)
+
+    def act() -> None:
+        if way == "checkpoint":
+            runtime.jobs.pause(job.id)
+        runtime.jobs.cancel(job.id)
+
+    _together(world, act)
+    assert job.wait() is JobStatus.CANCELLED
+    world.until_quiet()
+    assert (runtime.pool.busy, runtime.pool.abandoned) == (0, 0), "a body still stands"
+
+
+def time_outs_meet_the_end_of_a_body(world: World, seed: int) -> None:
+    """An activation ends or is late, never both; its messages have one fate."""
+    seen: list[Any] = []
+    keeps_back = bool(seed // 2 % 2)
+    policy = Retry(times=1, then=Continue()) if keeps_back else Continue()
+
+    def logic(self: Any, value: int) -> None:
+        self.out.emit(value)
+        self.sleep(1.0)
+
+    made = routine(logic, slots={"value": Slot(int)}, timeout=1.0, on_error=policy, max_parallel=2)
+    runtime = Runtime(workers=2, loop=LOOPS[seed % 2])
+    flow = flow_of({"a": made, "z": sink(seen)}, "a.out -> z.value")
+    job = runtime.exec(flow, {"a.value": 7}, keep_open=True)
+    runtime.post(job.id, "a.value", 8)
+    runtime.jobs.close(job.id)
+    _completed(job)
+    slot = job.routines["a"].slots["value"]
+    assert slot.consumed + slot.dead == 2, slot
+    assert len(job.dead_letters) == slot.dead
+    if keeps_back:
+        assert len(seen) == slot.consumed, (seen, slot)
+
+
+# ---- state
+
+
+def state_is_made_once(world: World, seed: int) -> None:
+    """However many activations begin at once."""
+    made: list[int] = []
+
+    class State:
+        def __init__(self) -> None:
+            world.point()
+            made.append(1)
+
+    def logic(self: Any, value: int) -> None:
+        assert self.state is not None
+
+    slots = {"value": Slot(int)}
+    body = routine(logic, slots=slots, events=(), state=State, max_parallel=3)
+    runtime = Runtime(workers=3, loop=LOOPS[seed % 2])
+    _completed(runtime.exec(chain(burst(range(3)), body)))
+    assert made == [1]
+
+
+# ---- the pool
+
+
+class _Task:
+    """A piece of work that calls a function."""
+
+    job_id = "j"
+    routine = "r"
+
+    def __init__(self, act: Callable[[_Task, Worker], object]) -> None:
+        self.since = 0.0
+        self._act = act
+
+    def run(self, by: Worker) -> None:
+        self._act(self, by)
+
+
+class _Drain:
+    """A drain that calls a function."""
+
+    job_id = "j"
+
+    def __init__(self, act: Callable[[], object]) -> None:
+        self._act = act
+
+    def drain(self) -> None:
+        self._act()
+
+
+def all_work_is_done(world: World, seed: int) -> None:
+    """By two threads that submit to two workers; drains too."""
+    made = WorkerPool(2)
+    done: list[Any] = []
+
+    def note(what: Any) -> _Task:
+        return _Task(lambda *_: done.append(what))
+
+    def submit(who: int) -> Callable[[], None]:
+        def act() -> None:
+            made.submit_many([note((who, 0))])
+            made.submit_drain(_Drain(lambda: done.append((who, 1))))
+            made.submit_many([note((who, 2)), note((who, 3))])
+
+        return act
+
+    _together(world, submit(0), submit(1))
+    world.until_quiet()
+    assert sorted(done) == [(who, n) for who in range(2) for n in range(4)], done
+
+
+def work_gets_all_the_workers(world: World, seed: int) -> None:
+    """Two pieces of work that need each other find a worker each."""
+    made = WorkerPool(2)
+    events = [Event(world), Event(world)]
+
+    def meet(i: int) -> _Task:
+        def act(*_: Any) -> None:
+            events[i].set()
+            events[1 - i].wait()
+
+        return _Task(act)
+
+    for _ in range(2):
+        if seed % 3:
+            _together(
+                world, lambda: made.submit_many([meet(0)]), lambda: made.submit_many([meet(1)])
+            )
+        else:
+            made.submit_many([meet(0), meet(1)])
+        world.until_quiet()
+        for event in events:
+            assert event.is_set(), "work is left lying"
+            event.clear()
+        assert made.busy == 0, "one of them waits for a worker"
+
+
+def drains_come_though_all_workers_are_busy(world: World, seed: int) -> None:
+    """The steward takes what no worker has time for."""
+    made = WorkerPool(1)
+    drained = Event(world)
+    made.submit_many([_Task(lambda *_: drained.wait())])
+    _together(world, lambda: made.submit_drain(_Drain(drained.set)))
+    world.until_quiet()
+    assert drained.is_set()
+    assert made.busy == 0
+
+
+def workers_leave_and_come_back(world: World, seed: int) -> None:
+    """As many are inside as there should be: no more at once, and none is missing."""
+    made = WorkerPool(1)
+    inside: list[int] = []
+    most: list[int] = []
+    gate = Event(world)
+
+    def stands(task: _Task, by: Worker) -> None:
+        if seed % 2:
+            made.leave(by, task)
+        gate.wait()
+
+    def runs(*_: Any) -> None:
+        inside.append(1)
+        most.append(len(inside))
+        world.point()
+        world.point()
+        inside.pop()
+
+    first = _Task(stands)
+
+    def leave() -> None:
+        for by in list(made._inside):
+            made.leave(by, first)
+
+    made.submit_many([first])
+    _together(world, leave, lambda: made.submit_many([_Task(runs), _Task(runs)]), gate.set)
+    made.submit_many([_Task(runs), _Task(runs)])
+    world.until_quiet()
+    assert len(most) == 4, "work is left lying"
+    assert max(most) == 1, "more run at once than the pool has"
+    assert (made.busy, made.abandoned) == (0, 0)
+    assert len(made._inside) + made._missing == 1, (made._inside, made._missing)
+    assert not made._outside
+
+
+def work_goes_on_when_workers_leave(world: World, seed: int) -> None:
+    """Whoever stands for ever is replaced, whether it left before or after the work came."""
+    made = WorkerPool(1)
+    done = Event(world)
+
+    def stands(task: _Task, by: Worker) -> None:
+        made.leave(by, task)
+        done.wait()
+
+    made.submit_many([_Task(stands)])
+    _together(world, lambda: made.submit_many([_Task(lambda *_: done.set())]))
+    world.until_quiet()
+    assert done.is_set(), "work is left lying"
+    assert made.busy == 0
+
+
+def the_pool_ends(world: World, seed: int) -> None:
+    """All its threads do, whatever comes meanwhile."""
+    made = WorkerPool(2)
+    made.submit_many([_Task(lambda *_: world.point())])
+
+    def submit() -> None:
+        made.submit_many([_Task(lambda *_: world.point())])
+        made.submit_drain(_Drain(lambda: None))
+
+    def leave() -> None:
+        for by in list(made._inside):
+            work = by.work
+            if work is not None:
+                made.leave(by, work)
+
+    left: list[list[str]] = []
+    _together(world, lambda: left.append(made.shutdown(world.now + 2 * FOREVER)), submit, leave)
+    world.until_quiet()
+    assert left == [[]], left
+    assert not made.infos()
+
+
+# ---- the steward
+
+
+class _Due:
+    """Something with a deadline; notes when it was called and may ask for more."""
+
+    def __init__(self, world: World, made: Steward, again: int) -> None:
+        self._world = world
+        self._steward = made
+        self._again = again
+        self.called: list[float] = []
+
+    def due(self) -> None:
+        self.called.append(self._world.now)
+        if len(self.called) <= self._again:
+            self._steward.call_at(self, self._world.now + 5.0)
+
+
+def deadlines_are_kept(world: World, seed: int) -> None:
+    """Each is called at its time, not before and not forgotten, however they are changed."""
+    made = Steward()
+    start = world.now
+    jobs = [_Due(world, made, again=i % 2) for i in range(3)]
+
+    def set_times(i: int, *times: float | None) -> Callable[[], None]:
+        def act() -> None:
+            for seconds in times:
+                made.call_at(jobs[i], None if seconds is None else start + seconds)
+
+        return act
+
+    _together(world, set_times(0, 50.0, 20.0), set_times(1, 30.0, None, 10.0), set_times(2, 40.0))
+    world.pass_time(200.0)
+    for job, at, again in zip(jobs, (20.0, 10.0, 40.0), (0, 1, 0), strict=True):
+        times = [when - start for when in job.called]
+        assert len(times) > again, ("a deadline was forgotten", times)
+        assert times[-1 - again] >= at, (at, times)
+
+
+def the_steward_drains(world: World, seed: int) -> None:
+    """What is left to it while it goes to sleep is done."""
+    made = Steward()
+    urgent: deque[Any] = deque()
+    made.serve(urgent)
+    done: list[int] = []
+
+    def leave(n: int) -> Callable[[], None]:
+        def act() -> None:
+            urgent.append(_Drain(lambda: done.append(n)))
+            made.wake()
+
+        return act
+
+    made.call_at(_Due(world, made, again=0), world.now + 0.001)
+    _together(world, leave(0), leave(1), leave(2))
+    world.until_quiet()
+    assert sorted(done) == [0, 1, 2], done
+    made.stop(world.now + 2 * FOREVER)
+    assert made._thread is None or not made._thread.is_alive()
+
+
+# ---- everything at once
+
+
+def _mixed(seed: int) -> Flow:
+    """A flow in which most of what can happen does."""
+    tries: dict[int, int] = {}
+
+    def flaky(self: Any, value: int) -> None:
+        tries[value] = tries.get(value, 0) + 1
+        self.out.emit(value)
+        if value % 2 and tries[value] == 1:
+            raise ValueError(value)
+
+    def stands(self: Any, value: int) -> Iterator[None]:
+        self.out.emit(value)
+        yield
+        self.out.emit(-value)
+
+    one = {"value": Slot(object, capacity=1 + seed % 3)}
+    return flow_of(
+        {
+            "s": burst(range(4)),
+            "f": routine(flaky, slots=one, on_error=Retry(times=1, delay=seed % 2 * 0.5)),
+            "g": routine(stands, slots=one, on_error=Continue(), max_parallel=2),
+            "z": routine(lambda self, value: self.checkpoint(), slots=one, events=()),
+        },
+        "s.out -> f.value",
+        "f.out -> g.value",
+        "g.out -> z.value",
+    )
+
+
+def everything_at_once(world: World, seed: int) -> None:
+    """Posts, holds, steps, and an end: every message is accounted for and everybody goes."""
+    runtime = Runtime(workers=2, loop=LOOPS[seed % 2])
+    job = runtime.exec(_mixed(seed), keep_open=True)
+    inside = runtime.jobs.get(job.id)
+    is_cancelled = seed // 2 % 3 == 0
+
+    def post() -> None:
+        for n in range(4, 7):
+            try:
+                runtime.post(job.id, "f.value", n)
+            except JobEnded:
+                return
+
+    def steer() -> None:
+        runtime.jobs.pause(job.id)
+        inside.send(Step())
+        inside.send(Sample())
+        runtime.jobs.resume(job.id)
+        slot = inside.slot("g", "value")
+        assert slot is not None
+        inside.send(Resize(slot, 2))
+
+    def end() -> None:
+        if is_cancelled:
+            runtime.jobs.cancel(job.id)
+
+    _together(world, post, steer, end)
+    runtime.jobs.resume(job.id)
+    runtime.jobs.close(job.id)
+    status = job.wait()
+    world.until_quiet()
+    check_conservation(job)
+    assert status is (JobStatus.CANCELLED if is_cancelled else JobStatus.COMPLETED), job.error
+    assert (runtime.pool.busy, runtime.pool.abandoned) == (0, 0)
+    if not is_cancelled:
+        assert job.routines["z"].slots["value"].consumed == 2 * 7
+        assert not job.dead_letters
+
+
+_ALL: list[tuple[Scenario, Traced]] = [
+    (the_loop_goes_to_sleep, [LOOP, (posting, ("post",))]),
+    (who_waits_for_the_end, [LOOP, (executor, ("wait", "_wait_for_the_end", "_forget"))]),
+    (emissions_are_seen_while_the_body_runs, [LOOP, EMITTING, NEWS, RECORDS]),
+    (emissions_come_before_their_report, [LOOP, EMITTING, NEWS, RECORDS, SLICES]),
+    (events_of_one_body_keep_their_order, [EMITTING, NEWS, RECORDS]),
+    (posts_wait_for_room, [LOOP, POSTING, NEWS, RECORDS]),
+    (posts_that_give_up, [LOOP, POSTING, NEWS]),
+    (posts_that_meet_the_end, [LOOP, POSTING]),
+    (room_is_given_when_a_message_is_taken, [POSTING, NEWS, SLICES, RECORDS]),
+    (emits_wait_for_room, [LOOP, EMITTING, NEWS, STANDING]),
+    (emits_park_no_more_than_they_may, [EMITTING, NEWS, STANDING]),
+    (two_producers_wait_for_one_slot, [EMITTING, NEWS, STANDING]),
+    (a_hold_tells_exactly_what_had_begun, [NEWS, SLICES, GATES]),
+    (holds_and_resumes_cross, [LOOP, SLICES, GATES]),
+    (a_step_lets_one_go, [SLICES, GATES, NEWS, (holding, ())]),
+    (cancel_reaches_who_stands, [STANDING, EMITTING, POSTING, (ending, ("close", "abandon"))]),
+    (time_outs_meet_the_end_of_a_body, [SLICES, NEWS, (failing, ())]),
+    (state_is_made_once, [RECORDS, SLICES]),
+    (all_work_is_done, [POOL, (worker, ())]),
+    (work_gets_all_the_workers, [POOL]),
+    (drains_come_though_all_workers_are_busy, [POOL, STEWARD]),
+    (workers_leave_and_come_back, [POOL]),
+    (work_goes_on_when_workers_leave, [POOL]),
+    (the_pool_ends, [POOL, STEWARD]),
+    (deadlines_are_kept, [STEWARD]),
+    (the_steward_drains, [STEWARD]),
+    (everything_at_once, [LOOP, EMITTING, NEWS, SLICES, RECORDS, STANDING, (arriving, ())]),
+]
+SECTIONS = {act.__name__: Section(act.__name__, act, traced) for act, traced in _ALL}

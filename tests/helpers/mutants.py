@@ -1,0 +1,456 @@
+"""Wrong variants of the engine's critical sections, which schedules must find.
+
+Each is the real function with a change of its source, put in its place for a while.
+"""
+
+from __future__ import annotations
+
+import __future__
+
+import inspect
+import sys
+import textwrap
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from types import FunctionType
+from typing import Any
+
+from penstock.run import core, emitters, executor, granting, pool, posting, records, slices, steward
+
+Function = Callable[..., Any]
+Change = tuple[str, str]
+
+
+@dataclass(frozen=True)
+class Mutant:
+    """What is wrong with which function, and the section whose schedules show it."""
+
+    name: str
+    section: str
+    function: Function
+    changes: tuple[Change, ...]
+    seeds: int = 400
+
+
+@contextmanager
+def planted(mutant: Mutant) -> Iterator[None]:
+    """The engine with this mutant in it."""
+    function = mutant.function
+    assert isinstance(function, FunctionType)
+    wrong = _changed(function, mutant.changes)
+    places = _places(function)
+    assert places, function
+    for place, name in places:
+        setattr(place, name, wrong)
+    try:
+        yield
+    finally:
+        for place, name in places:
+            setattr(place, name, function)
+
+
+def _changed(function: FunctionType, changes: tuple[Change, ...]) -> Function:
+    source = textwrap.dedent(inspect.getsource(function))
+    for old, new in changes:
+        old, new = textwrap.dedent(old).strip("\n"), textwrap.dedent(new).strip("\n")
+        found = [block for block in _indented(old) if source.count(block) == 1]
+        assert len(found) == 1, f"{function.__qualname__}: {old!r} isn't there once"
+        depth = len(found[0]) - len(found[0].lstrip())
+        source = source.replace(found[0], textwrap.indent(new, " " * depth))
+    flags = __future__.annotations.compiler_flag
+    code = compile(source, function.__code__.co_filename, "exec", flags, dont_inherit=True)
+    made: dict[str, Any] = {}
+    exec(code, function.__globals__, made)
+    wrong: Function = made[function.__name__]
+    return wrong
+
+
+def _indented(text: str) -> Iterator[str]:
+    """The text at every depth at which it may stand, as whole lines."""
+    for depth in range(0, 40, 4):
+        yield textwrap.indent(text, " " * depth)
+
+
+def _places(function: FunctionType) -> list[tuple[Any, str]]:
+    """Every class and module of the engine that has it."""
+    name = function.__name__
+    modules = [m for n, m in sys.modules.items() if n.startswith("penstock.")]
+    classes = {c for m in modules for c in vars(m).values() if inspect.isclass(c)}
+    places: list[Any] = [*modules, *classes]
+    return [(place, name) for place in places if vars(place).get(name) is function]
+
+
+MUTANTS = (
+    Mutant(
+        "the loop doesn't look again",
+        "the_loop_goes_to_sleep",
+        executor.JobExecutor._drain,
+        (("if not queue or not self._guard.acquire(False):", "if True:"),),
+    ),
+    Mutant(
+        "the loop looks before it frees the guard",
+        "the_loop_goes_to_sleep",
+        executor.JobExecutor._drain,
+        (
+            (
+                """
+                self._guard.release()
+                if not queue or not self._guard.acquire(False):
+                """,
+                """
+                is_empty = not queue
+                self._guard.release()
+                if is_empty or not self._guard.acquire(False):
+                """,
+            ),
+        ),
+    ),
+    Mutant(
+        "the loop is woken without asking who else does it",
+        "the_loop_goes_to_sleep",
+        executor.JobExecutor.arm,
+        (("if self._guard.acquire(False):", "if self._guard.acquire(False) or not self._awake:"),),
+    ),
+    Mutant(
+        "waiters are let go before the job is told to be over",
+        "who_waits_for_the_end",
+        executor.JobExecutor._close,
+        (
+            ("self._over = True", ""),
+            (
+                """
+                except IndexError:
+                    break
+                """,
+                """
+                except IndexError:
+                    break
+        self._over = True
+                """,
+            ),
+        ),
+    ),
+    Mutant(
+        "who waits doesn't look again",
+        "who_waits_for_the_end",
+        executor.JobExecutor._wait_for_the_end,
+        (
+            (
+                "if not self._is_closed() and not self.thread_pool.wait(latch, timeout):",
+                "if not self.thread_pool.wait(latch, timeout):",
+            ),
+        ),
+    ),
+    Mutant(
+        "news are marked as taken after the taking",
+        "emissions_are_seen_while_the_body_runs",
+        core.JobCore.take_news,
+        (
+            ("run.dirty = False", ""),
+            (
+                """
+                if self.is_over:
+                    return
+                if reports:
+                """,
+                """
+                run.dirty = False
+                if self.is_over:
+                    return
+                if reports:
+                """,
+            ),
+        ),
+    ),
+    Mutant(
+        "reports are counted after the emissions were taken",
+        "emissions_come_before_their_report",
+        core.JobCore.take_news,
+        (
+            ("reports = len(run.reports)", ""),
+            ("if reports:", "reports = len(run.reports)\nif reports:"),
+        ),
+    ),
+    Mutant(
+        "what is pending is taken before the room is cleared",
+        "emissions_are_seen_while_the_body_runs",
+        core.JobCore.take_news,
+        (
+            ("emitter.room = 0", ""),
+            (
+                "values = [pending.popleft() for _ in range(waiting)]",
+                "values = [pending.popleft() for _ in range(waiting)]\nemitter.room = 0",
+            ),
+        ),
+    ),
+    Mutant(
+        "the room is written after the announcement",
+        "emissions_are_seen_while_the_body_runs",
+        emitters.Emitter._announce,
+        (
+            (
+                """
+                self.room = self.soft
+                run.announce()
+                """,
+                """
+                run.announce()
+                self.room = self.soft
+                """,
+            ),
+        ),
+    ),
+    Mutant(
+        "what is pending is counted after the announcement",
+        "emits_park_no_more_than_they_may",
+        emitters.Emitter._announce,
+        (("if waiting > self.hard:", "if len(self.pending) > self.hard:"),),
+    ),
+    Mutant(
+        "a routine is marked as announced after the announcement",
+        "emissions_come_before_their_report",
+        records.RoutineRun.announce,
+        (
+            (
+                """
+                self.dirty = True
+                self.job.announce(self)
+                """,
+                """
+                self.job.announce(self)
+                self.dirty = True
+                """,
+            ),
+        ),
+    ),
+    Mutant(
+        "a report is announced before it is there",
+        "emissions_come_before_their_report",
+        slices.Token._hand_in,
+        (
+            (
+                """
+                run.reports.append(report)
+                run.announce()
+                """,
+                """
+                run.announce()
+                run.reports.append(report)
+                """,
+            ),
+        ),
+    ),
+    Mutant(
+        "a post that gives up is withdrawn when it may have been taken",
+        "posts_that_give_up",
+        posting._look,
+        (("_withdraw(job, slot, waiting)  # while nobody can take it", "pass"),),
+    ),
+    Mutant(
+        "a post that gives up doesn't ask whether it was taken",
+        "posts_that_give_up",
+        posting._look,
+        (("if waiting.taken:", "if False:"),),
+    ),
+    Mutant(
+        "a post doesn't look again for room",
+        "room_is_given_when_a_message_is_taken",
+        posting.post,
+        (
+            (
+                "if slot.free() > 0:  # a worker has taken one before it could know that it is"
+                " awaited",
+                "if False:",
+            ),
+        ),
+    ),
+    Mutant(
+        "a worker tells of its message before it counts as begun",
+        "a_hold_tells_exactly_what_had_begun",
+        slices.Token._slice,
+        (("self.mark = entry", "self.mark = self.begun = entry"),),
+    ),
+    Mutant(
+        "a worker reads the gate before it marks what it took",
+        "a_hold_tells_exactly_what_had_begun",
+        slices.Token._slice,
+        (
+            (
+                """
+                self.mark = entry
+                if run.stop:
+                """,
+                """
+                is_closed = run.stop
+                self.mark = entry
+                if is_closed:
+                """,
+            ),
+        ),
+    ),
+    Mutant(
+        "a hold is told though a worker hasn't decided",
+        "a_hold_tells_exactly_what_had_begun",
+        granting.tell_new_next,
+        (("if any(token.undecided for run in core.runs for token in run.tokens):", "if False:"),),
+    ),
+    Mutant(
+        "what comes back goes behind the others",
+        "a_hold_tells_exactly_what_had_begun",
+        granting.give_back,
+        (("run.ready = deque(sorted([item, *run.ready], key=_number))", "run.ready.append(item)"),),
+    ),
+    Mutant(
+        "a body that stands says so after it left the count",
+        "emits_wait_for_room",
+        executor.JobExecutor.wait_for_room,
+        (
+            (
+                """
+                token.parked_at = "emit"
+                self.core.somebody_stands = True
+                """,
+                "",
+            ),
+            (
+                """
+                self._leave_the_count(token)
+                latch.acquire()
+                """,
+                """
+                self._leave_the_count(token)
+                token.parked_at = "emit"
+                self.core.somebody_stands = True
+                latch.acquire()
+                """,
+            ),
+        ),
+    ),
+    Mutant(
+        "a body that stands has measured room long ago",
+        "two_producers_wait_for_one_slot",
+        executor.JobExecutor.wait_for_room,
+        (("emitter.measure()  # others may have been given room since", ""),),
+        seeds=1500,
+    ),
+    Mutant(
+        "who begins to stand doesn't ask whether it is over",
+        "cancel_reaches_who_stands",
+        executor.JobExecutor.stand,
+        (("if self._is_over(token):", "if False:"),),
+    ),
+    Mutant(
+        "who begins to sleep doesn't ask whether it is over",
+        "cancel_reaches_who_stands",
+        executor.JobExecutor.sleep,
+        (("if self._is_over(acting_token()):", "if False:"),),
+    ),
+    Mutant(
+        "the state isn't looked for again",
+        "state_is_made_once",
+        records.RoutineRun.make_state,
+        (("if self.state_missing:", "if True:"),),
+    ),
+    Mutant(
+        "a worker lies down after it has looked",
+        "all_work_is_done",
+        pool.WorkerPool._lie_down,
+        (
+            ("idle.append(latch)", ""),
+            ("if self.ready or self.urgent or self._stopping:", "if not self.ready and not"
+             " self.urgent and not self._stopping:\n    idle.append(latch)\nelse:\n    return\n"
+             "if False:"),
+        ),
+    ),
+    Mutant(
+        "a worker that lies down doesn't look again",
+        "all_work_is_done",
+        pool.WorkerPool._lie_down,
+        (("if self.ready or self.urgent or self._stopping:", "if False:"),),
+    ),
+    Mutant(
+        "a wake-up that found nobody isn't tried again",
+        "all_work_is_done",
+        pool.WorkerPool._wake,
+        (
+            ("wanted = self.ready or self.urgent or self._stopping", "return"),
+        ),
+    ),
+    Mutant(
+        "a worker doesn't wake the next one",
+        "work_gets_all_the_workers",
+        pool.WorkerPool.next_work,
+        (("if (ready or urgent) and not self._waking:", "if False:"),),
+    ),
+    Mutant(
+        "a worker that is taken out may have gone on",
+        "workers_leave_and_come_back",
+        pool.WorkerPool.leave,
+        (
+            (
+                """
+                if worker.work is not work:
+                    worker.outside = False
+                    return False
+                """,
+                "",
+            ),
+        ),
+    ),
+    Mutant(
+        "a worker that comes back doesn't ask whether it had left",
+        "workers_leave_and_come_back",
+        pool.WorkerPool._come_back,
+        (("if not worker.outside:", "if False:"),),
+        seeds=1500,
+    ),
+    Mutant(
+        "who leaves doesn't call another one in",
+        "work_goes_on_when_workers_leave",
+        pool.WorkerPool.leave,
+        (("if (self.ready or self.urgent) and not self._waking:", "if False:"),),
+    ),
+    Mutant(
+        "the steward doesn't look again",
+        "the_steward_drains",
+        steward.Steward._live,
+        (("if (any(self._urgent) or self._stopping) and guard.acquire(False):", "if False:"),),
+    ),
+    Mutant(
+        "the steward forgets who woke it when its time was over",
+        "the_steward_drains",
+        steward.Steward._live,
+        (
+            (
+                "if not latch.acquire(True, self._time_left()) and not guard.acquire(False):",
+                "if not latch.acquire(True, self._time_left()) and guard.acquire(False) is None:",
+            ),
+        ),
+    ),
+    Mutant(
+        "the steward doesn't say until when it sleeps",
+        "deadlines_are_kept",
+        steward.Steward._time_left,
+        (("self._sleeps_until = self._heap[0][0] if self._heap else NEVER", "self._sleeps_until = 0.0"),),
+    ),
+    Mutant(
+        "a deadline is taken away after it was called",
+        "deadlines_are_kept",
+        steward.Steward._call_due,
+        (
+            ("del self._next[job]", ""),
+            (
+                """
+                try:
+                    job.due()
+                """,
+                """
+                try:
+                    job.due()
+                    self._next.pop(job, None)
+                """,
+            ),
+        ),
+    ),
+)
