@@ -160,12 +160,14 @@ def who_waits_for_the_end(world: World, seed: int) -> None:
 
 def emissions_are_seen_while_the_body_runs(world: World, seed: int) -> None:
     """A body goes on only when what it emitted has arrived downstream."""
-    arrived = [Event(world) for _ in range(3)]
+    arrived = [Event(world) for _ in range(4)]
 
     def logic(self: Any) -> None:
-        for n in range(3):
+        for n in (0, 2):
             self.out.emit(n)
+            self.out.emit(n + 1)
             arrived[n].wait()
+            arrived[n + 1].wait()
 
     runtime = Runtime(workers=2, loop=LOOPS[seed % 2])
     capacity = (1, 2, 9)[seed // 2 % 3]
@@ -333,11 +335,17 @@ def two_producers_wait_for_one_slot(world: World, seed: int) -> None:
 def a_hold_tells_exactly_what_had_begun(world: World, seed: int) -> None:
     """After it nothing begins; what it names had begun; nothing is lost, doubled or moved."""
     began: list[int] = []
+    first_began = Event(world)
+
+    def act(value: int) -> None:
+        began.append(value)
+        first_began.set()
+
     listening = _Listening()
     many = 1 + seed // 2 % 2
     runtime = Runtime(workers=2, loop=LOOPS[seed % 2], instruments=[listening])
-    made = _calling(began.append, 9, max_parallel=many)
-    job = runtime.exec(chain(burst(range(4)), made))
+    job = runtime.exec(chain(burst(range(5)), _calling(act, 9, max_parallel=many)))
+    first_began.wait()
     runtime.jobs.pause(job.id)
     world.until_quiet()
     if job.status is JobStatus.PAUSED:
@@ -350,9 +358,9 @@ def a_hold_tells_exactly_what_had_begun(world: World, seed: int) -> None:
         assert held.running.count("b") <= many, held
         runtime.jobs.resume(job.id)
     _completed(job)
-    assert sorted(began) == [0, 1, 2, 3], began
+    assert sorted(began) == [0, 1, 2, 3, 4], began
     if many == 1:
-        assert began == [0, 1, 2, 3], began
+        assert began == [0, 1, 2, 3, 4], began
 
 
 def holds_and_resumes_cross(world: World, seed: int) -> None:
@@ -395,23 +403,25 @@ def a_step_lets_one_go(world: World, seed: int) -> None:
 def cancel_reaches_who_stands(world: World, seed: int) -> None:
     """Whoever waits in a body is let go when the job is cancelled, also who begins to."""
     runtime = Runtime(workers=2, loop=LOOPS[seed % 2])
-    way = ("sleep", "emit", "checkpoint", "post")[seed // 2 % 4]
+    way = ("sleep", "emit", "checkpoint", "post", "post elsewhere")[seed // 2 % 5]
+
+    def join(self: Any, left: Any, right: Any) -> None: ...
+
+    slots = {"left": Slot(object, capacity=1), "right": Slot(object)}
+    other = runtime.exec(flow_of({"p": routine(join, slots=slots)}), keep_open=True)
 
     def logic(self: Any) -> None:
         if way == "emit":
             for n in range(9):
                 self.out.emit(n)
-        elif way == "post":
-            for n in range(4):
-                runtime.post(job.id, "p.left", n)
+        elif way.startswith("post"):
+            for n in range(3):
+                runtime.post(job.id if way == "post" else other.id, "p.left", n)
         elif way == "checkpoint":
             for _ in range(3):
                 self.checkpoint()
         self.sleep(10**9)
 
-    def join(self: Any, left: Any, right: Any) -> None: ...
-
-    slots = {"left": Slot(object, capacity=1), "right": Slot(object)}
     flow = flow_of({"s": routine(logic), "p": routine(join, slots=slots)}, "s.out -> p.left")
     job = runtime.exec(flow, held=True, keep_open=True)
     runtime.jobs.resume(job.id)
@@ -503,8 +513,8 @@ class _Drain:
 
 
 def all_work_is_done(world: World, seed: int) -> None:
-    """By two threads that submit to two workers; drains too."""
-    made = WorkerPool(2)
+    """By two threads that submit to one or two workers; drains too."""
+    made = WorkerPool(1 + seed % 2)
     done: list[Any] = []
 
     def note(what: Any) -> _Task:

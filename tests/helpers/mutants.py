@@ -4,7 +4,6 @@ Each is the real function with a change of its source, put in its place for a wh
 """
 
 from __future__ import annotations
-
 import __future__
 
 import inspect
@@ -53,11 +52,7 @@ def planted(mutant: Mutant) -> Iterator[None]:
 def _changed(function: FunctionType, changes: tuple[Change, ...]) -> Function:
     source = textwrap.dedent(inspect.getsource(function))
     for old, new in changes:
-        old, new = textwrap.dedent(old).strip("\n"), textwrap.dedent(new).strip("\n")
-        found = [block for block in _indented(old) if source.count(block) == 1]
-        assert len(found) == 1, f"{function.__qualname__}: {old!r} isn't there once"
-        depth = len(found[0]) - len(found[0].lstrip())
-        source = source.replace(found[0], textwrap.indent(new, " " * depth))
+        source = _replaced(source, _block(old), _block(new))
     flags = __future__.annotations.compiler_flag
     code = compile(source, function.__code__.co_filename, "exec", flags, dont_inherit=True)
     made: dict[str, Any] = {}
@@ -66,10 +61,17 @@ def _changed(function: FunctionType, changes: tuple[Change, ...]) -> Function:
     return wrong
 
 
-def _indented(text: str) -> Iterator[str]:
-    """The text at every depth at which it may stand, as whole lines."""
-    for depth in range(0, 40, 4):
-        yield textwrap.indent(text, " " * depth)
+def _block(text: str) -> str:
+    return textwrap.dedent(text).strip("\n")
+
+
+def _replaced(source: str, old: str, new: str) -> str:
+    """Whole lines, which must be there once, at whatever depth."""
+    depths = [" " * depth for depth in range(0, 40, 4)]
+    found = [d for d in depths if source.count(f"\n{textwrap.indent(old, d)}\n") == 1]
+    assert len(found) == 1, f"{old!r} isn't there once"
+    there, instead = textwrap.indent(old, found[0]), textwrap.indent(new, found[0])
+    return source.replace(f"\n{there}\n", f"\n{instead}\n")
 
 
 def _places(function: FunctionType) -> list[tuple[Any, str]]:
@@ -126,7 +128,8 @@ MUTANTS = (
                 """
                 except IndexError:
                     break
-        self._over = True
+                if not self._waiters:
+                    self._over = True
                 """,
             ),
         ),
@@ -164,15 +167,6 @@ MUTANTS = (
         ),
     ),
     Mutant(
-        "reports are counted after the emissions were taken",
-        "emissions_come_before_their_report",
-        core.JobCore.take_news,
-        (
-            ("reports = len(run.reports)", ""),
-            ("if reports:", "reports = len(run.reports)\nif reports:"),
-        ),
-    ),
-    Mutant(
         "what is pending is taken before the room is cleared",
         "emissions_are_seen_while_the_body_runs",
         core.JobCore.take_news,
@@ -202,10 +196,15 @@ MUTANTS = (
         ),
     ),
     Mutant(
-        "what is pending is counted after the announcement",
+        "a body goes on though too much is parked already",
         "emits_park_no_more_than_they_may",
-        emitters.Emitter._announce,
-        (("if waiting > self.hard:", "if len(self.pending) > self.hard:"),),
+        executor.JobExecutor.wait_for_room,
+        (
+            (
+                "fits = len(emitter.pending) <= emitter.hard",
+                "fits = len(emitter.pending) <= max(0, emitter.hard)",
+            ),
+        ),
     ),
     Mutant(
         "a routine is marked as announced after the announcement",
@@ -358,9 +357,12 @@ MUTANTS = (
         pool.WorkerPool._lie_down,
         (
             ("idle.append(latch)", ""),
-            ("if self.ready or self.urgent or self._stopping:", "if not self.ready and not"
-             " self.urgent and not self._stopping:\n    idle.append(latch)\nelse:\n    return\n"
-             "if False:"),
+            (
+                "if self.ready or self.urgent or self._stopping:",
+                "if not self.ready and not"
+                " self.urgent and not self._stopping:\n    idle.append(latch)\nelse:\n    return\n"
+                "if False:",
+            ),
         ),
     ),
     Mutant(
@@ -373,9 +375,7 @@ MUTANTS = (
         "a wake-up that found nobody isn't tried again",
         "all_work_is_done",
         pool.WorkerPool._wake,
-        (
-            ("wanted = self.ready or self.urgent or self._stopping", "return"),
-        ),
+        (("wanted = self.ready or self.urgent or self._stopping", "return"),),
     ),
     Mutant(
         "a worker doesn't wake the next one",
@@ -429,10 +429,23 @@ MUTANTS = (
         ),
     ),
     Mutant(
-        "the steward doesn't say until when it sleeps",
+        "until when the steward sleeps is read before the deadline is there",
         "deadlines_are_kept",
-        steward.Steward._time_left,
-        (("self._sleeps_until = self._heap[0][0] if self._heap else NEVER", "self._sleeps_until = 0.0"),),
+        steward.Steward.call_at,
+        (
+            (
+                """
+                if when is None and job not in self._next:
+                    return
+                """,
+                """
+                if when is None and job not in self._next:
+                    return
+                earlier = when is not None and when < self._sleeps_until
+                """,
+            ),
+            ("earlier = when is not None and when < self._sleeps_until", ""),
+        ),
     ),
     Mutant(
         "a deadline is taken away after it was called",

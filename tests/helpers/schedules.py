@@ -189,6 +189,7 @@ class World:
     def block(self, behind: object, seconds: float | None = None) -> bool:
         """Wait until somebody calls `wake(behind)`; False when so many seconds were over first."""
         me = self.me()
+        self.steps += 1
         me.behind = behind
         me.deadline = NEVER if seconds is None or seconds >= FOREVER else self.now + seconds
         me.expired = False
@@ -231,8 +232,6 @@ class World:
         return self._runs
 
     def _give_way(self) -> None:
-        if self.steps > TOO_MANY:
-            self._stop(f"it goes on for ever: {self._where()}")
         me = self.me()
         if self._gap:
             self._next_point = self.steps + self._distance()
@@ -244,8 +243,10 @@ class World:
         self._switch_to(self._choose())
 
     def _choose(self, but: _Task | None = None) -> _Task:
+        if self.steps > TOO_MANY:
+            self._stop(f"it goes on for ever: {self._where()}")
         able = [task for task in self._tasks if task.can_run and task is not but]
-        if not able or (self._gap and self.rng.random() < 0.03):
+        if not able or (self._gap and self.rng.random() < 0.08):
             able += self._expire(everybody_waits=not able)
         if not able:
             self._stop(f"nobody can go on: {self._where()}")
