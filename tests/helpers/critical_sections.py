@@ -269,19 +269,17 @@ def posts_that_meet_the_end(world: World, seed: int) -> None:
 
 def room_is_given_when_a_message_is_taken(world: World, seed: int) -> None:
     """A body may last for ever: the place of its message is free."""
-    posted = Event(world)
-
-    def act(value: int) -> None:
-        if value == 0:
-            posted.wait()
-
+    posted = [Event(world) for _ in range(4)]
     runtime = Runtime(workers=1, loop=LOOPS[seed % 2])
-    job = runtime.exec(flow_of({"a": _calling(act, 1, max_parallel=1)}), keep_open=True)
+    made = _calling(lambda n: posted[n].wait(), 1, max_parallel=1)
+    job = runtime.exec(flow_of({"a": made}), keep_open=True)
 
     def post() -> None:
-        runtime.post(job.id, "a.value", 0)
-        runtime.post(job.id, "a.value", 1)
-        posted.set()
+        for n in range(4):
+            runtime.post(job.id, "a.value", n)
+            if n:
+                posted[n - 1].set()
+        posted[-1].set()
 
     _together(world, post)
     runtime.jobs.close(job.id)
@@ -533,6 +531,23 @@ def all_work_is_done(world: World, seed: int) -> None:
     assert sorted(done) == [(who, n) for who in range(2) for n in range(4)], done
 
 
+def work_is_done_though_its_wake_up_finds_nobody(world: World, seed: int) -> None:
+    """The only worker gets up by itself, and lies down again, while others wake it."""
+    made = WorkerPool(1)
+    done: list[int] = []
+
+    def submit(first: int) -> Callable[[], None]:
+        def act() -> None:
+            for n in (first, first + 1):
+                made.submit_many([_Task(lambda *_, n=n: done.append(n))])
+
+        return act
+
+    _together(world, submit(0), submit(2))
+    world.until_quiet()
+    assert sorted(done) == [0, 1, 2, 3], done
+
+
 def work_gets_all_the_workers(world: World, seed: int) -> None:
     """Two pieces of work that need each other find a worker each."""
     made = WorkerPool(2)
@@ -604,6 +619,28 @@ def workers_leave_and_come_back(world: World, seed: int) -> None:
     assert (made.busy, made.abandoned) == (0, 0)
     assert len(made._inside) + made._missing == 1, (made._inside, made._missing)
     assert not made._outside
+
+
+def who_has_gone_on_is_not_taken_out(world: World, seed: int) -> None:
+    """A worker is taken out of the count for what it was in, not for what it is in now."""
+    made = WorkerPool(1)
+    inside: list[int] = []
+
+    def runs(*_: Any) -> None:
+        inside.append(1)
+        assert len(inside) == 1, "more run at once than the pool has"
+        world.point()
+        inside.pop()
+
+    for _ in range(3):
+        short = _Task(lambda *_: None)
+        only = made._inside[0]
+        made.submit_many([short])
+        _together(world, lambda: made.leave(only, short))  # noqa: B023  it is over then
+        made.submit_many([_Task(runs), _Task(runs)])
+        world.until_quiet()
+        assert len(made._inside) == 1, made._inside
+        assert not made._outside
 
 
 def work_goes_on_when_workers_leave(world: World, seed: int) -> None:
@@ -692,12 +729,12 @@ def the_steward_drains(world: World, seed: int) -> None:
 
     def leave(n: int) -> Callable[[], None]:
         def act() -> None:
+            made.call_at(_Due(world, made, again=0), world.now + 0.001 * n)
             urgent.append(_Drain(lambda: done.append(n)))
             made.wake()
 
         return act
 
-    made.call_at(_Due(world, made, again=0), world.now + 0.001)
     _together(world, leave(0), leave(1), leave(2))
     world.until_quiet()
     assert sorted(done) == [0, 1, 2], done
@@ -790,16 +827,18 @@ _ALL: list[tuple[Scenario, Traced]] = [
     (emits_wait_for_room, [LOOP, EMITTING, NEWS, STANDING]),
     (emits_park_no_more_than_they_may, [EMITTING, NEWS, STANDING]),
     (two_producers_wait_for_one_slot, [EMITTING, NEWS, STANDING]),
-    (a_hold_tells_exactly_what_had_begun, [NEWS, SLICES, GATES]),
+    (a_hold_tells_exactly_what_had_begun, [(slices, ("_slice", "_hand_in")), GATES]),
     (holds_and_resumes_cross, [LOOP, SLICES, GATES]),
     (a_step_lets_one_go, [SLICES, GATES, NEWS, (holding, ())]),
     (cancel_reaches_who_stands, [STANDING, EMITTING, POSTING, (ending, ("close", "abandon"))]),
     (time_outs_meet_the_end_of_a_body, [SLICES, NEWS, (failing, ())]),
     (state_is_made_once, [RECORDS, SLICES]),
     (all_work_is_done, [POOL, (worker, ())]),
+    (work_is_done_though_its_wake_up_finds_nobody, [POOL]),
     (work_gets_all_the_workers, [POOL]),
     (drains_come_though_all_workers_are_busy, [POOL, STEWARD]),
     (workers_leave_and_come_back, [POOL]),
+    (who_has_gone_on_is_not_taken_out, [POOL]),
     (work_goes_on_when_workers_leave, [POOL]),
     (the_pool_ends, [POOL, STEWARD]),
     (deadlines_are_kept, [STEWARD]),

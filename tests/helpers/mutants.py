@@ -373,7 +373,7 @@ MUTANTS = (
     ),
     Mutant(
         "a wake-up that found nobody isn't tried again",
-        "all_work_is_done",
+        "work_is_done_though_its_wake_up_finds_nobody",
         pool.WorkerPool._wake,
         (("wanted = self.ready or self.urgent or self._stopping", "return"),),
     ),
@@ -385,7 +385,7 @@ MUTANTS = (
     ),
     Mutant(
         "a worker that is taken out may have gone on",
-        "workers_leave_and_come_back",
+        "who_has_gone_on_is_not_taken_out",
         pool.WorkerPool.leave,
         (
             (
@@ -433,6 +433,7 @@ MUTANTS = (
         "deadlines_are_kept",
         steward.Steward.call_at,
         (
+            ("earlier = when is not None and when < self._sleeps_until", ""),
             (
                 """
                 if when is None and job not in self._next:
@@ -444,7 +445,6 @@ MUTANTS = (
                 earlier = when is not None and when < self._sleeps_until
                 """,
             ),
-            ("earlier = when is not None and when < self._sleeps_until", ""),
         ),
     ),
     Mutant(

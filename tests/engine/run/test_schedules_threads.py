@@ -1,6 +1,8 @@
-"""The engine's critical sections under many schedules, and wrong variants of them that are found."""
+"""The engine's critical sections under many schedules, which find wrong variants of them."""
 
 from __future__ import annotations
+
+from functools import partial
 
 import pytest
 
@@ -16,7 +18,7 @@ def test_a_section_is_right_under_every_schedule(name: str) -> None:
     section = SECTIONS[name]
     with controlled(section.traced) as world:
         for seed in range(SEEDS):
-            world.run(seed, lambda: section.scenario(world, seed))
+            world.run(seed, partial(section.scenario, world, seed))
         assert world.switches > 0, "nothing was ever interrupted: the test is no test"
 
 
@@ -27,7 +29,7 @@ def test_a_wrong_variant_is_found(mutant: Mutant, caplog: pytest.LogCaptureFixtu
         found = None
         for seed in range(mutant.seeds):
             try:
-                world.run(seed, lambda: section.scenario(world, seed))
+                world.run(seed, partial(section.scenario, world, seed))
             except Problem as problem:
                 found = problem
                 break
