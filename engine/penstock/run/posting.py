@@ -54,12 +54,12 @@ def post(job: JobExecutor, slot: SlotQueue, value: Any, timeout: float | None) -
                 slot.posters = deque()
             slot.posters.append(waiting)
             slot.run.is_awaited = True
+            if slot.free() > 0:  # a worker has taken one before it could know that it is awaited
+                slot.run.announce()
     if waiting is None:
         job.arm()
-        return
-    if slot.free() > 0:  # a worker has taken one before it could know that it is awaited
-        slot.run.announce()
-    _wait(job, slot, waiting, timeout)
+    else:
+        _wait(job, slot, waiting, timeout)
 
 
 def _wait(job: JobExecutor, slot: SlotQueue, waiting: Post, timeout: float | None) -> None:
