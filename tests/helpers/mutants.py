@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from types import FunctionType
 from typing import Any
 
+from helpers.critical_sections import Traced
 from penstock.run import core, emitters, executor, granting, pool, posting, records, slices, steward
 
 Function = Callable[..., Any]
@@ -29,6 +30,7 @@ class Mutant:
     section: str
     function: Function
     changes: tuple[Change, ...]
+    traced: Traced | None = None  # instead of what the section says
     seeds: int = 400
 
 
@@ -76,11 +78,10 @@ def _replaced(source: str, old: str, new: str) -> str:
 
 def _places(function: FunctionType) -> list[tuple[Any, str]]:
     """Every class and module of the engine that has it."""
-    name = function.__name__
     modules = [m for n, m in sys.modules.items() if n.startswith("penstock.")]
     classes = {c for m in modules for c in vars(m).values() if inspect.isclass(c)}
     places: list[Any] = [*modules, *classes]
-    return [(place, name) for place in places if vars(place).get(name) is function]
+    return [(p, name) for p in places for name, value in vars(p).items() if value is function]
 
 
 MUTANTS = (
@@ -263,6 +264,7 @@ MUTANTS = (
                 "if False:",
             ),
         ),
+        [(posting, ("post",)), (slices, ("_slice",))],
     ),
     Mutant(
         "a worker tells of its message before it counts as begun",
@@ -293,12 +295,14 @@ MUTANTS = (
         "a_hold_tells_exactly_what_had_begun",
         granting.tell_new_next,
         (("if any(token.undecided for run in core.runs for token in run.tokens):", "if False:"),),
+        [(slices, ("_slice",)), (granting, ("close_gates", "tell_new_next"))],
     ),
     Mutant(
         "what comes back goes behind the others",
         "a_hold_tells_exactly_what_had_begun",
         granting.give_back,
         (("run.ready = deque(sorted([item, *run.ready], key=_number))", "run.ready.append(item)"),),
+        [(slices, ("_slice",)), (granting, ("close_gates",))],
     ),
     Mutant(
         "a body that stands says so after it left the count",
@@ -372,12 +376,6 @@ MUTANTS = (
         (("if self.ready or self.urgent or self._stopping:", "if False:"),),
     ),
     Mutant(
-        "a wake-up that found nobody isn't tried again",
-        "work_is_done_though_its_wake_up_finds_nobody",
-        pool.WorkerPool._wake,
-        (("wanted = self.ready or self.urgent or self._stopping", "return"),),
-    ),
-    Mutant(
         "a worker doesn't wake the next one",
         "work_gets_all_the_workers",
         pool.WorkerPool.next_work,
@@ -397,13 +395,14 @@ MUTANTS = (
                 "",
             ),
         ),
+        [(pool, ("leave", "_serve", "_come_back"))],
     ),
     Mutant(
         "a worker that comes back doesn't ask whether it had left",
         "workers_leave_and_come_back",
         pool.WorkerPool._come_back,
         (("if not worker.outside:", "if False:"),),
-        seeds=1500,
+        [(pool, ("leave", "_serve", "_come_back"))],
     ),
     Mutant(
         "who leaves doesn't call another one in",

@@ -94,6 +94,7 @@ class World:
         self._next_point = 0
         self._gap = 0.0
         self._changes: list[int] = []
+        self._hasty = False
         self._usual_length = 500
         self._problem: BaseException | str | None = None
         self._done = allocate_lock()
@@ -124,7 +125,12 @@ class World:
             raise Problem(seed, self._problem)
 
     def _choose_strategy(self) -> None:
-        """Either switch at random, so often; or always run who comes first, with few changes."""
+        """Either switch at random, so often; or always run who comes first, with few changes.
+
+        In the second case who waits for a time may be among those who can run, as if the others
+        were slow.
+        """
+        self._hasty = self.rng.random() < 0.3
         if self.rng.random() < 0.5:
             self._gap = self.rng.choice((2.0, 5.0, 15.0, 60.0))
             self._changes = []
@@ -246,16 +252,25 @@ class World:
         if self.steps > TOO_MANY:
             self._stop(f"it goes on for ever: {self._where()}")
         able = [task for task in self._tasks if task.can_run and task is not but]
-        if not able or (self._gap and self.rng.random() < 0.08):
-            able += self._expire(everybody_waits=not able)
+        late = self._next_to_expire(everybody_waits=not able)
+        if late is not None and (not able or self._is_late(late, able)):
+            self.now = max(self.now, late.deadline)
+            late.behind, late.deadline, late.expired = None, NEVER, True
+            able.append(late)
         if not able:
             self._stop(f"nobody can go on: {self._where()}")
         if self._gap:
             return self.rng.choice(able)
         return max(able, key=lambda task: task.priority)
 
-    def _expire(self, everybody_waits: bool) -> list[_Task]:
-        """Who waits for the earliest time waits no longer, if there is one."""
+    def _is_late(self, late: _Task, able: list[_Task]) -> bool:
+        """Whether the time of somebody who waits is over though others could run."""
+        if self._gap:
+            return self.rng.random() < 0.08
+        return self._hasty and late.priority > max(task.priority for task in able)
+
+    def _next_to_expire(self, everybody_waits: bool) -> _Task | None:
+        """Who waits for the earliest time, if anybody does."""
         timed = [
             task
             for task in self._tasks
@@ -264,12 +279,7 @@ class World:
             and not task.over
             and (everybody_waits or not task.patient)
         ]
-        if not timed:
-            return []
-        late = min(timed, key=lambda task: task.deadline)
-        self.now = max(self.now, late.deadline)
-        late.behind, late.deadline, late.expired = None, NEVER, True
-        return [late]
+        return min(timed, key=lambda task: task.deadline, default=None)
 
     def _switch_to(self, task: _Task) -> None:
         me = self.me()

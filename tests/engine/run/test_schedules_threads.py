@@ -25,7 +25,7 @@ def test_a_section_is_right_under_every_schedule(name: str) -> None:
 @pytest.mark.parametrize("mutant", MUTANTS, ids=lambda mutant: mutant.name)
 def test_a_wrong_variant_is_found(mutant: Mutant, caplog: pytest.LogCaptureFixture) -> None:
     section = SECTIONS[mutant.section]
-    with planted(mutant), controlled(section.traced) as world:
+    with planted(mutant), controlled(mutant.traced or section.traced) as world:
         found = None
         for seed in range(mutant.seeds):
             try:
