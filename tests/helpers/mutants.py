@@ -301,7 +301,7 @@ MUTANTS = (
         "what comes back goes behind the others",
         "a_hold_tells_exactly_what_had_begun",
         granting.give_back,
-        (("run.ready = deque(sorted([item, *run.ready], key=_number))", "run.ready.append(item)"),),
+        (("run.ready.appendleft(item)", "run.ready.append(item)"),),
         [(slices, ("_slice",)), (granting, ("close_gates",))],
     ),
     Mutant(
@@ -428,21 +428,14 @@ MUTANTS = (
         ),
     ),
     Mutant(
-        "until when the steward sleeps is read before the deadline is there",
+        "how long the steward may sleep is measured before it frees the guard",
         "deadlines_are_kept",
-        steward.Steward.call_at,
+        steward.Steward._live,
         (
-            ("earlier = when is not None and when < self._sleeps_until", ""),
+            ("guard.release()", "left = self._time_left()\nguard.release()"),
             (
-                """
-                if when is None and job not in self._next:
-                    return
-                """,
-                """
-                if when is None and job not in self._next:
-                    return
-                earlier = when is not None and when < self._sleeps_until
-                """,
+                "if not latch.acquire(True, self._time_left()) and not guard.acquire(False):",
+                "if not latch.acquire(True, left) and not guard.acquire(False):",
             ),
         ),
     ),
