@@ -31,7 +31,7 @@ class Mutant:
     function: Function
     changes: tuple[Change, ...]
     traced: Traced | None = None  # instead of what the section says
-    seeds: int = 400
+    seeds: int = 2000
 
 
 @contextmanager
@@ -289,6 +289,7 @@ MUTANTS = (
                 """,
             ),
         ),
+        [(slices, ("_slice",)), (granting, ("close_gates", "tell_new_next"))],
     ),
     Mutant(
         "a hold is told though a worker hasn't decided",
@@ -335,7 +336,6 @@ MUTANTS = (
         "two_producers_wait_for_one_slot",
         executor.JobExecutor.wait_for_room,
         (("emitter.measure()  # others may have been given room since", ""),),
-        seeds=1500,
     ),
     Mutant(
         "who begins to stand doesn't ask whether it is over",
@@ -426,6 +426,7 @@ MUTANTS = (
                 "if not latch.acquire(True, self._time_left()) and guard.acquire(False) is None:",
             ),
         ),
+        [(steward, ("wake", "_live"))],
     ),
     Mutant(
         "how long the steward may sleep is measured before it frees the guard",
@@ -438,6 +439,7 @@ MUTANTS = (
                 "if not latch.acquire(True, left) and not guard.acquire(False):",
             ),
         ),
+        [(steward, ("wake", "_live"))],
     ),
     Mutant(
         "a deadline is taken away after it was called",

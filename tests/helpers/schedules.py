@@ -95,14 +95,16 @@ class World:
         self._gap = 0.0
         self._changes: list[int] = []
         self._hasty = False
-        self._usual_length = 500
         self._problem: BaseException | str | None = None
         self._done = allocate_lock()
 
     # ---- the main thread
 
     def run(self, seed: int, scenario: Callable[[], object]) -> None:
-        """One schedule of the scenario, which begins on a thread of its own; raises Problem."""
+        """One schedule of the scenario, which begins on a thread of its own; raises Problem.
+
+        That thread, which makes flows and waits for others, is interrupted at locks only.
+        """
         self.rng.seed(seed)
         self.steps = self.switches = 0
         self.now = 1000.0
@@ -113,14 +115,13 @@ class World:
         self._done = allocate_lock()
         self._done.acquire()
         self.ending = False
-        director = Thread(self, target=scenario, name="director")
+        director = Thread(self, is_traced=False, target=scenario, name="director")
         director.start()
         self._runs = director.task
         director.task.go.release()
         if not self._done.acquire(timeout=PATIENCE):
             self._problem = f"a thread waits for something real: {self._where()}"
         self._end_all()
-        self._usual_length = (self._usual_length + self.steps) // 2 + 1
         if self._problem is not None:
             raise Problem(seed, self._problem)
 
@@ -138,7 +139,7 @@ class World:
         else:
             self._gap = 0.0
             many = self.rng.choice((1, 2, 2, 3, 4))
-            length = max(2, self._usual_length)
+            length = self.rng.choice((100, 300, 1000, 3000))
             self._changes = sorted(self.rng.randrange(length) for _ in range(many))
             self._next_point = self._changes[0]
 
@@ -441,10 +442,11 @@ class Event:
 class Thread(threading.Thread):
     """A thread that runs only when its world says so."""
 
-    def __init__(self, world: World, **options: Any) -> None:
+    def __init__(self, world: World, is_traced: bool = True, **options: Any) -> None:
         super().__init__(**options)
         self.daemon = True
         self._world = world
+        self._is_traced = is_traced
         self.task = world.add(self.name)
         self.task.behind = self  # until it is started
 
@@ -460,7 +462,8 @@ class Thread(threading.Thread):
         error: BaseException | None = None
         try:
             self._world.begin(self.task)
-            sys.settrace(self._world.trace)
+            if self._is_traced:
+                sys.settrace(self._world.trace)
             super().run()
         except _Over:
             pass
