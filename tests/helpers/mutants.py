@@ -54,7 +54,10 @@ def planted(mutant: Mutant) -> Iterator[None]:
 def _changed(function: FunctionType, changes: tuple[Change, ...]) -> Function:
     source = textwrap.dedent(inspect.getsource(function))
     for old, new in changes:
-        source = _replaced(source, _block(old), _block(new))
+        there = _at_its_depth(source, _block(old))
+        assert there is not None, f"{function.__qualname__} has not once: {old!r}"
+        instead = textwrap.indent(_block(new), " " * (len(there) - len(there.lstrip())))
+        source = source.replace(f"\n{there}\n", f"\n{instead}\n")
     flags = __future__.annotations.compiler_flag
     code = compile(source, function.__code__.co_filename, "exec", flags, dont_inherit=True)
     made: dict[str, Any] = {}
@@ -67,13 +70,11 @@ def _block(text: str) -> str:
     return textwrap.dedent(text).strip("\n")
 
 
-def _replaced(source: str, old: str, new: str) -> str:
-    """Whole lines, which must be there once, at whatever depth."""
-    depths = [" " * depth for depth in range(0, 40, 4)]
-    found = [d for d in depths if source.count(f"\n{textwrap.indent(old, d)}\n") == 1]
-    assert len(found) == 1, f"{old!r} isn't there once"
-    there, instead = textwrap.indent(old, found[0]), textwrap.indent(new, found[0])
-    return source.replace(f"\n{there}\n", f"\n{instead}\n")
+def _at_its_depth(source: str, text: str) -> str | None:
+    """Whole lines as they stand in the source, if they do so exactly once."""
+    found = [textwrap.indent(text, " " * depth) for depth in range(0, 40, 4)]
+    found = [block for block in found if source.count(f"\n{block}\n") == 1]
+    return found[0] if len(found) == 1 else None
 
 
 def _places(function: FunctionType) -> list[tuple[Any, str]]:
