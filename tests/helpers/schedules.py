@@ -463,6 +463,8 @@ class Thread(threading.Thread):
         try:
             self._world.begin(self.task)
             if self._is_traced:
+                # Python 3.12 traces opcodes only where somebody has asked for them before.
+                sys._getframe().f_trace_opcodes = True
                 sys.settrace(self._world.trace)
             super().run()
         except _Over:
