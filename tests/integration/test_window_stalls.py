@@ -37,10 +37,8 @@ names = count(1)
 
 
 @pytest.fixture
-def stuck(
-    qtbot: QtBot, tmp_path: Path, caplog: pytest.LogCaptureFixture
-) -> Iterator[Callable[[], RealWindow]]:
-    """Runs the flow in a window until it is stalled; stalls are logged as well."""
+def stuck(qtbot: QtBot, tmp_path: Path) -> Iterator[Callable[[], RealWindow]]:
+    """Runs the flow in a window until it is stalled."""
     opened: list[RealWindow] = []
 
     def run() -> RealWindow:
@@ -61,7 +59,6 @@ def stuck(
         assert not real.window.stall.isVisible()
         real.press("run.run")
         qtbot.waitUntil(real.window.stall.isVisible, timeout=TIMEOUT)
-        caplog.clear()
         return real
 
     yield run
@@ -100,9 +97,7 @@ def test_a_stall_is_said_wherever_the_job_is_shown(
     qtbot.waitUntil(real.is_over, timeout=TIMEOUT)
 
 
-def test_growing_lets_it_end_without_a_loss(
-    qtbot: QtBot, stuck: Callable[[], RealWindow], caplog: pytest.LogCaptureFixture
-) -> None:
+def test_growing_lets_it_end_without_a_loss(qtbot: QtBot, stuck: Callable[[], RealWindow]) -> None:
     real = stuck()
 
     while not real.is_over():
@@ -112,14 +107,13 @@ def test_growing_lets_it_end_without_a_loss(
             timeout=TIMEOUT,
         )
 
-    caplog.clear()
     assert real.view_of().status == "COMPLETED"
     assert joined(real) == {"capacity": 9, "dropped": 0, "discarded": 9}
     assert not real.window.stall.isVisible()
 
 
 def test_dropping_lets_it_end_with_what_was_dropped_counted(
-    qtbot: QtBot, stuck: Callable[[], RealWindow], caplog: pytest.LogCaptureFixture
+    qtbot: QtBot, stuck: Callable[[], RealWindow]
 ) -> None:
     real = stuck()
 
@@ -130,7 +124,6 @@ def test_dropping_lets_it_end_with_what_was_dropped_counted(
             timeout=TIMEOUT,
         )
 
-    caplog.clear()
     assert real.view_of().status == "COMPLETED"
     assert joined(real) == {"capacity": 3, "dropped": 6, "discarded": 3}
     real.click_node("join")

@@ -105,11 +105,15 @@ class Teller:
             self.events.append(ActivationFailed(*self.stamp(), summary_of(failure), action))
 
     def stalled(self, slots: tuple[str, ...], routines: tuple[str, ...]) -> None:
-        """Tell which full slots hold everything up, and whose emissions wait for them."""
-        where = ", ".join(slots)
-        _log.warning("job %s is stalled: full are %s; grow, drop or cancel", self._job_id, where)
+        """Tell which full slots hold everything up, and whose emissions wait for them.
+
+        It is logged when nobody listens: else nothing would say why the job doesn't go on.
+        """
         if self.wants.kind(Stalled):
             self.events.append(Stalled(*self.stamp(), slots, routines))
+            return
+        where = ", ".join(slots)
+        _log.warning("job %s is stalled: full are %s; grow, drop or cancel", self._job_id, where)
 
     def dropped(self, slot: SlotQueue, message: Entry, reason: str) -> None:
         if self.wants.kind(MessageDropped):

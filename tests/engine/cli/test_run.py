@@ -264,11 +264,10 @@ def stalling(folder: Path) -> str:
 
 
 def test_a_stall_ends_the_job_names_what_is_full_and_exits_1(
-    folder: Path, capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
+    folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(["run", stalling(folder), "--report"]) == 1
 
-    caplog.clear()
     told = capsys.readouterr()
     assert told.out == ""
     last = told.err.splitlines()[-1]
@@ -277,12 +276,23 @@ def test_a_stall_ends_the_job_names_what_is_full_and_exits_1(
     assert "left 2/2" in told.err, "the report shows how full it was"
 
 
+def test_a_stall_is_said_once(folder: Path) -> None:
+    """In a process of its own, where warnings that are logged go to stderr."""
+    command = [sys.executable, "-m", "penstock", "run", stalling(folder)]
+
+    told = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+
+    assert (told.returncode, told.stdout) == (1, "")
+    assert [line.partition(" and ")[0] for line in told.stderr.splitlines()] == [
+        "penstock: stalled: join.left is full,"
+    ]
+
+
 def test_a_stall_is_the_error_of_the_object(
-    folder: Path, capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
+    folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(["run", stalling(folder), "--loop", "pool", "--json"]) == 1
 
-    caplog.clear()
     told = capsys.readouterr()
     result = json.loads(told.out)
     assert set(result) == {"status", "error", "outputs", "routines", "seconds"}

@@ -507,16 +507,13 @@ def test_a_bodys_worker_of_a_cancelled_job_is_abandoned(
 
 
 @pytest.fixture
-def stalled_job(
-    client: EngineClient, watch: Watch, folder: Folder, caplog: pytest.LogCaptureFixture
-) -> Callable[..., str]:
-    """Starts a job whose join never gets its other half; its stall has been told and logged."""
+def stalled_job(client: EngineClient, watch: Watch, folder: Folder) -> Callable[..., str]:
+    """Starts a job whose join never gets its other half; its stall has been told."""
 
     def start(many: int = 4) -> str:
         flow = folder.flow({"a": "Many", "b": "Both"}, "a.out -> b.value", a={"many": many})
         job_id = client.start(flow, str(folder.path))
         watch.until(lambda: watch.of(Stalled, job_id))
-        caplog.clear()
         return job_id
 
     return start

@@ -222,9 +222,7 @@ def test_an_idle_job_runs_again_with_its_next_activation() -> None:
     assert made.status == "RUNNING"
 
 
-def test_the_fold_of_a_stalled_job_says_so_until_it_goes_on(
-    caplog: pytest.LogCaptureFixture,
-) -> None:
+def test_the_fold_of_a_stalled_job_says_so_until_it_goes_on() -> None:
     class Counting(RecordingInstrument):
         def on_job_progress(self, event: JobProgress) -> None:
             self._keep(event)
@@ -241,7 +239,6 @@ def test_the_fold_of_a_stalled_job_says_so_until_it_goes_on(
         recording.wait_for(JobProgress, lambda event: event.stalled == ("b.left",))
         runtime.jobs.unstall(job.id, "grow")
         assert job.wait(20).value == "COMPLETED"
-    caplog.clear()
 
     made = view(*recording.events)
     assert (made.stalled, made.status) == ((), "COMPLETED")

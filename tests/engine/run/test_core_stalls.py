@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any, Literal
 
 import pytest
@@ -11,7 +11,13 @@ import pytest
 from helpers.driven import Driven
 from helpers.flows import burst, chain, flow_of, pair, pass_on, routine, sink, source
 from penstock import Cancelled, Continue, Every, Flow, Retry, Slot
-from penstock.observe import ActivationStarted, MessageDropped, MessageQueued, Stalled
+from penstock.observe import (
+    ActivationStarted,
+    EngineEvent,
+    MessageDropped,
+    MessageQueued,
+    Stalled,
+)
 from penstock.run.messages import (
     Cancel,
     Pause,
@@ -27,24 +33,15 @@ from penstock.run.records import Poster
 
 SLOT = {"value": Slot(object)}
 
-pytestmark = pytest.mark.usefixtures("stalls_are_logged")
-
-
-@pytest.fixture
-def stalls_are_logged(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
-    """Each stall is a warning; here they are on purpose."""
-    yield
-    caplog.get_records("call").clear()
-
 
 def half_join(many: int = 6, capacity: int = 2) -> Flow:
     """A join that never matches, while its one producer wants to go on."""
     return flow_of({"s": burst(range(many)), "p": pair(capacity=capacity)}, "s.out -> p.left")
 
 
-def stalled(flow: Flow) -> Driven:
+def stalled(flow: Flow, deaf_to: tuple[type[EngineEvent], ...] = ()) -> Driven:
     """A job of it, worked on until it stalls."""
-    job = Driven(flow)
+    job = Driven(flow, deaf_to=deaf_to)
     job.start()
     job.work()
     assert job.core.stalled
@@ -62,15 +59,25 @@ def test_a_join_that_can_never_match_is_a_stall_that_names_its_slot() -> None:
     assert (told.slots, told.routines) == (("p.left",), ("s",))
 
 
-def test_a_stall_is_logged_once(caplog: pytest.LogCaptureFixture) -> None:
+def test_a_stall_is_told_once_and_not_logged_as_well(caplog: pytest.LogCaptureFixture) -> None:
     job = stalled(half_join())
     job.feed()
     job.feed()
 
     assert len(job.of(Stalled)) == 1
+    assert caplog.records == []
+
+
+def test_a_stall_nobody_listens_to_is_logged_once(caplog: pytest.LogCaptureFixture) -> None:
+    job = stalled(half_join(), deaf_to=(Stalled,))
+    job.feed()
+    job.feed()
+
+    assert job.of(Stalled) == []
     assert [r.getMessage() for r in caplog.records] == [
         "job j is stalled: full are p.left; grow, drop or cancel"
     ]
+    caplog.clear()
 
 
 def test_a_cycle_that_is_full_on_all_sides_is_a_stall() -> None:
