@@ -25,8 +25,9 @@ class Activation:
 
         Called on a job's loop whenever messages have arrived: short and pure. `queues` holds the
         waiting values of each slot, oldest first. The answer maps a slot to the position of what is
-        taken (0 is the oldest), or to several positions. ``logic`` gets one value for one position,
-        a list for several; a slot that is left out isn't passed. Raising fails the job.
+        taken (0 is the oldest), or to a sequence of positions. ``logic`` gets the value at a
+        position, a list for a sequence, be it of one; a slot that is left out isn't passed. Raising
+        fails the job.
         """
         raise NotImplementedError(f"{type(self).__name__} has no take: define take(self, queues)")
 

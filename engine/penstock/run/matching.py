@@ -251,26 +251,30 @@ class Custom:
             raise FlowError(f"take: expected slot -> positions or None, got {chosen!r}")
         positions = self._checked(chosen)
         items: list[Message | list[Message] | None] = []
-        for slot, queue in enumerate(self._queues):
-            wanted = positions.get(self._names[slot], [])
+        for name, queue in zip(self._names, self._queues, strict=True):
+            wanted = positions.get(name, [])
+            if isinstance(wanted, int):
+                items.append(queue.pop(wanted))
+                continue
             taken = [queue[position] for position in wanted]
             for position in sorted(wanted, reverse=True):
                 del queue[position]
-            items.append(None if not taken else taken[0] if len(taken) == 1 else taken)
+            items.append(taken or None)
         return tuple(items)
 
-    def _checked(self, chosen: Mapping[Any, Any]) -> dict[str, list[int]]:
-        positions: dict[str, list[int]] = {
-            name: [wanted] if isinstance(wanted, int) else list(wanted)
+    def _checked(self, chosen: Mapping[Any, Any]) -> dict[str, int | list[int]]:
+        positions: dict[str, int | list[int]] = {
+            name: wanted if isinstance(wanted, int) else list(wanted)
             for name, wanted in chosen.items()
         }
         for name, wanted in positions.items():
             if name not in self._names:
                 raise FlowError(f"take: there is no slot {name!r}; it has {', '.join(self._names)}")
+            several = [wanted] if isinstance(wanted, int) else wanted
             waiting = len(self._views[name])
-            if not set(wanted) <= set(range(waiting)) or len(set(wanted)) != len(wanted):
-                raise FlowError(f"take: {name!r} has positions 0 to {waiting - 1}, got {wanted!r}")
-        if not any(positions.values()):
+            if not set(several) <= set(range(waiting)) or len(set(several)) != len(several):
+                raise FlowError(f"take: {name!r} has positions 0 to {waiting - 1}, got {several!r}")
+        if all(wanted == [] for wanted in positions.values()):
             raise FlowError("take: an activation needs at least one message; return None for none")
         return positions
 

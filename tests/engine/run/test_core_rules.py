@@ -459,6 +459,21 @@ def test_a_rule_of_ones_own_says_how_many_of_which_slot_are_taken() -> None:
     assert (left.consumed, left.discarded) == (2, 1)
 
 
+def test_a_rule_that_says_several_gives_a_list_though_it_be_of_one() -> None:
+    seen: list[Any] = []
+
+    def take(queues: Mapping[str, Sequence[Any]]) -> Any:
+        left, right = queues["left"], queues["right"]
+        return {"left": range(len(left)), "right": 0} if left and right else None
+
+    job = kept_open(ruled(seen, take))
+    job.post("a.left", 1)
+    job.post("a.right", "x")
+    closed(job)
+
+    assert seen == [([1], "x")]
+
+
 def test_a_slot_that_is_left_out_is_not_passed() -> None:
     seen: list[Any] = []
     job = kept_open(ruled(seen, lambda queues: {"right": 0} if queues["right"] else None))

@@ -247,7 +247,7 @@ def test_a_rule_of_ones_own_is_asked_for_one_activation_at_a_time() -> None:
     assert saying.seen == []
 
     assert rule.choose() == (None, (2, "z"))
-    assert rule.choose() == ((0, "x"), (1, "y"))
+    assert rule.choose() == ((0, "x"), [(1, "y")])
     assert rule.choose() is None
 
     assert saying.seen == [{"a": ["x"], "b": ["y", "z"]}, {"a": ["x"], "b": ["y"]}]
@@ -266,6 +266,18 @@ def test_several_positions_make_a_list_in_the_order_of_the_answer() -> None:
 
     assert rule.choose() == ([(2, "z"), (0, "x")], None)
     assert rule.depth(0) == 1
+
+
+@pytest.mark.parametrize("one", [[1], (1,), range(1, 2)])
+def test_several_positions_of_which_there_is_one_are_a_list_of_one(one: Sequence[int]) -> None:
+    rule, _ = custom({"a": one, "b": 0})
+    added(rule, [(0, "x"), (0, "y"), (1, "z")])
+
+    bound = rule.choose()
+
+    assert bound == ([(1, "y")], (2, "z"))
+    rule.put_back(bound)
+    assert (rule.depth(0), rule.depth(1)) == (2, 1)
 
 
 @pytest.mark.parametrize(
