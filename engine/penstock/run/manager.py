@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import builtins
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import count
@@ -166,7 +167,7 @@ class GlobalJobManager:
         self.get(job_id)
         return self._pool.interrupt(job_id, grace)
 
-    def reap(self, keep: int = 0) -> tuple[str, ...]:
+    def reap(self, keep: int = 0) -> builtins.list[str]:
         """Forget ended jobs but for the newest `keep`; returns the ids of those forgotten.
 
         A `JobState` somebody holds stays readable.
@@ -176,7 +177,7 @@ class GlobalJobManager:
             gone = over[: max(0, len(over) - keep)]
             for job_id in gone:
                 del self._jobs[job_id]
-        return tuple(gone)
+        return gone
 
     def wait(self, job_id: str, timeout: float | None = None) -> JobStatus:
         """Like `JobState.wait`."""

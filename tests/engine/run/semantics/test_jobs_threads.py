@@ -117,7 +117,7 @@ def test_reaping_forgets_the_oldest_ended_jobs_and_no_others(loop: Loop) -> None
         for job in ended:
             assert job.wait(DEADLINE) is JobStatus.COMPLETED
 
-        assert list(runtime.jobs.reap(keep=2)) == [job.id for job in ended[:4]]
+        assert runtime.jobs.reap(keep=2) == [job.id for job in ended[:4]]
         left = [executor.state.id for executor in runtime.jobs.list()]
         assert left == [living.id, idle.id, *(job.id for job in ended[4:])]
         with pytest.raises(PenstockError):
@@ -127,8 +127,8 @@ def test_reaping_forgets_the_oldest_ended_jobs_and_no_others(loop: Loop) -> None
         assert [job.outputs["a.out"] for job in ended] == [[n] for n in range(6)]
         assert ended[0].wait(0) is JobStatus.COMPLETED
 
-        assert list(runtime.jobs.reap()) == [job.id for job in ended[4:]]
-        assert list(runtime.jobs.reap()) == []
+        assert runtime.jobs.reap() == [job.id for job in ended[4:]]
+        assert runtime.jobs.reap() == []
         assert runtime.jobs.wait_all(0) is False
         gate.open()
         assert living.wait(DEADLINE) is JobStatus.COMPLETED
