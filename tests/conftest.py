@@ -49,3 +49,13 @@ def no_unexpected_log(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
     yield
     loud = [r.getMessage() for r in caplog.get_records("call") if r.levelno >= logging.WARNING]
     assert not loud, f"unexpected log: {loud}"
+
+
+@pytest.fixture
+def untraced_threads() -> Iterator[None]:
+    """Threads that start meanwhile aren't traced, so that bodies in them can be interrupted."""
+    trace = threading.gettrace()
+    threading.settrace(None)
+    yield
+    if trace is not None:
+        threading.settrace(trace)

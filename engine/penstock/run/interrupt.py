@@ -4,12 +4,16 @@ The interpreter raises it where that thread next looks for such a thing: in the 
 now, or, if that returns without another call, in the one that called it. So it is only asked for
 while the innermost function is the body's own: no lock, queue or latch of the engine can be in
 the middle of a change. Looking and asking are one call into C, during which the thread can't move.
+
+Before 3.12 it is never asked for while threads are traced (by a debugger, by coverage): there the
+interpreter raises at a place it takes for another, so that a ``try`` around it doesn't catch it.
 """
 
 from __future__ import annotations
 
 import ctypes
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import suppress
 from functools import partial
@@ -18,6 +22,9 @@ from operator import is_, itemgetter
 from types import FrameType
 
 _ENGINE = tuple(f"penstock.{room}." for room in ("run", "flow", "observe", "debug", "host"))
+
+_MISPLACED = sys.version_info < (3, 12)
+"""Whether the interpreter raises in a traced thread where no ``except`` finds it."""
 
 _set_exception = ctypes.pythonapi.PyThreadState_SetAsyncExc
 _set_exception.argtypes = (ctypes.c_ulong, ctypes.py_object)
@@ -30,7 +37,7 @@ def raise_in_body(ident: int, error: type[BaseException]) -> bool:
     A body that waits in C gets it when it comes back from there.
     """
     frame = sys._current_frames().get(ident)
-    if frame is None or not _is_body(frame):
+    if frame is None or not _is_body(frame) or (_MISPLACED and threading.gettrace() is not None):
         return False
     # The innermost frame is the one just judged as long as the thread hasn't moved.
     looks = map(itemgetter(ident), islice(iter(sys._current_frames, None), 1))

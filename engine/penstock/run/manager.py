@@ -162,7 +162,8 @@ class GlobalJobManager:
         """Raise Cancelled inside bodies of an ended job that still run `grace` seconds after.
 
         Only on request: a body that holds a lock in that moment may leave it locked. Reaches
-        Python code only, not what waits in C, and no foreign pool. Returns how many were reached.
+        Python code only, not what waits in C, and no foreign pool; before Python 3.12 nothing while
+        threads are traced (debugger, coverage). Returns how many were reached.
         """
         self.get(job_id)
         return self._pool.interrupt(job_id, grace)

@@ -293,7 +293,8 @@ class WorkerPool:
         one that was interrupted a moment ago: ask again, also when a body catches it or it fell
         into a callback of the garbage collector. Python code is interrupted anywhere, so what the
         body itself holds half done stays half done; one that waits in C isn't interrupted before
-        it comes back. Its thread ends with the body.
+        it comes back. Its thread ends with the body. Before Python 3.12 nothing is interrupted
+        while threads are traced (`interrupt`).
         """
         with self._lock:
             return sum([self._interrupt(w, job_id, grace) for w in self._outside])

@@ -779,6 +779,7 @@ def endless() -> tuple[Task, threading.Event, list[str]]:
     return Task(act), began, how
 
 
+@pytest.mark.usefixtures("untraced_threads")
 def test_an_abandoned_body_is_interrupted_and_its_thread_ends() -> None:
     pool = WorkerPool(1)
     task, began, how = endless()
@@ -847,6 +848,7 @@ def test_a_body_that_is_inside_the_engine_is_left_alone() -> None:
     ended(pool)
 
 
+@pytest.mark.usefixtures("untraced_threads")
 def test_an_interruption_that_comes_after_its_body_hurts_nobody() -> None:
     pool = WorkerPool(1)
     left: list[threading.Thread] = []
@@ -879,6 +881,7 @@ def test_an_interruption_that_comes_after_its_body_hurts_nobody() -> None:
 # What falls into a callback of the garbage collector goes no further.
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 @pytest.mark.parametrize("seed", range(3))
+@pytest.mark.usefixtures("untraced_threads")
 def test_interrupting_bodies_that_call_the_engine_leaves_the_pool_whole(seed: int) -> None:
     pool, chance = WorkerPool(2), Random(seed)
     done: list[None] = []

@@ -160,6 +160,7 @@ def test_20_a_stuck_body_of_a_failed_job_is_replaced_too(loop: Loop) -> None:
         gate.open()
 
 
+@pytest.mark.usefixtures("untraced_threads")
 def test_20_an_abandoned_body_is_interrupted_only_when_asked_for_and_never_one_that_counts(
     loop: Loop, tmp_path: Path
 ) -> None:
@@ -385,6 +386,7 @@ def test_20_a_stuck_routine_of_one_job_is_nothing_to_the_others(loop: Loop) -> N
         assert stuck.wait(DEADLINE) is JobStatus.COMPLETED
 
 
+@pytest.mark.usefixtures("untraced_threads")
 def test_20_interrupting_ends_a_busy_loop_of_a_cancelled_job_and_only_on_request() -> None:
     begun, raised = threading.Event(), threading.Event()
 
