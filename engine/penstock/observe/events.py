@@ -199,12 +199,12 @@ ROUTINE_STATUSES = {
     "queued": "activations are ready and about to be handed to the pool",
     "waiting": "activations are ready and wait for a thread",
     "matching": "messages wait, but no activation can be formed from them",
-    "gated": "a slot it emits to is full, so it isn't activated",
-    "timed": "activations are ready and wait for the time of the next",
+    "gated": "a slot it emits to is full, so it isn't activated or stands waiting",
+    "timed": "its next activation waits for its time",
     "retrying": "an activation failed and is tried again later",
     "skipped": "it failed and is activated no more",
     "running": "at least one activation runs",
-    "held": "activations are ready and the job is held",
+    "held": "activations are ready, or stand in checkpoint, and the job is held",
     "done": "the job has ended",
     "failed": "a failure of this routine ended the job",
 }
@@ -214,9 +214,9 @@ ROUTINE_STATUSES = {
 class RoutineCount:
     """Counters of one routine at one moment.
 
-    ``status`` is one of `ROUTINE_STATUSES`. ``ready`` counts activations that could start,
-    ``seconds`` is the time spent in ended slices, ``emitted`` maps events to how many values
-    each has emitted.
+    ``status`` is one of `ROUTINE_STATUSES`. ``running`` counts bodies that run, not those that
+    stand in emit, checkpoint or post; ``ready`` counts activations that could start, ``seconds``
+    is the time spent in ended slices, ``emitted`` maps events to how many values each has emitted.
     """
 
     status: str

@@ -13,7 +13,7 @@ from functools import partial
 from time import monotonic
 from typing import Any, Protocol
 
-from penstock.run.worker import Worker, WorkerInfo
+from penstock.run.worker import Worker
 
 _log = logging.getLogger(__name__)
 _NAME = "penstock-async"
@@ -74,19 +74,6 @@ class CoroutineThread:
             if self._loop is not None and not self._stopping:
                 self._loop.call_soon_threadsafe(self._cancel, work)
 
-    def infos(self) -> list[WorkerInfo]:
-        """The thread once per task; once, idle, without tasks; empty before it was needed."""
-        worker, thread = self._worker, self._worker.thread
-        if thread is None or not thread.is_alive():
-            return []
-        works = list(self._tasks)
-        if not works:
-            return [worker.info()]
-        return [
-            WorkerInfo(_NAME, worker.ident, True, False, w.job_id, w.routine, w.since)
-            for w in works
-        ]
-
     @property
     def busy(self) -> int:
         """Tasks begun and not ended."""
@@ -141,7 +128,6 @@ class CoroutineThread:
 
     def _ended(self, work: AsyncWork, task: asyncio.Task[None]) -> None:
         del self._tasks[work]
-        self._worker.idle_since = monotonic()
         if not task.cancelled() and (error := task.exception()) is not None:
             _log.error("job %s: the engine failed", work.job_id, exc_info=error)
 

@@ -11,10 +11,15 @@ if TYPE_CHECKING:
     from penstock.run.records import RoutineRun, SlotQueue
 
 
+def running_in(run: RoutineRun) -> int:
+    """How many bodies of the routine run now; one that stands waiting for the engine doesn't."""
+    return sum(token.is_running for token in run.tokens)
+
+
 def count_routine(core: JobCore, run: RoutineRun) -> RoutineCount:
     """The routine's counters; what isn't anywhere else is in flight."""
     over = core.is_over
-    running = 0 if over else sum(token.worker is not None for token in run.tokens)
+    running = 0 if over else running_in(run)
     slots = {slot.name: _count_slot(slot) for slot in run.slots}
     ready = len(run.ready) + len(run.grant) + len(run.suspended) + len(run.continued)
     return RoutineCount(
@@ -61,13 +66,14 @@ def _status(
         return "failed" if failed else "done"
     if running:
         return "running"
-    if run.parked_out:
+    stands_at = {token.parked_at for token in run.tokens if token.parked_at}
+    if run.parked_out or stands_at - {"checkpoint"}:
         return "gated"
-    if ready and core.hold is not None:
+    if core.hold is not None and (ready or stands_at):
         return "held"
     if run.retrying:
         return "retrying"
-    if ready and run.timer is not None:
+    if run.timer is not None and (ready or run.plan.is_source):
         return "timed"
     if ready:
         in_backlog = any(token.worker is None for token in run.tokens)

@@ -9,7 +9,7 @@ from typing import Any
 from penstock.flow import Failure
 from penstock.observe import RoutineCount
 from penstock.run.core import JobCore
-from penstock.run.counting import count_routine
+from penstock.run.counting import count_routine, running_in
 from penstock.run.hold import ReadyActivation
 from penstock.run.records import KEPT_VALUES, SlotQueue
 from penstock.run.state import JobSnapshot, JobStatus
@@ -64,6 +64,12 @@ class JobReads:
             core = self._core
             running = 0 if core.status.is_final else core.running()
             return core.status, running, {run.id: count_routine(core, run) for run in core.runs}
+
+    def running(self) -> dict[str, int]:
+        """Routine -> bodies that run now, where any do."""
+        with self._lock:
+            runs = () if self._core.is_over else self._core.runs
+            return {run.id: many for run in runs if (many := running_in(run))}
 
     def snapshot(self) -> JobSnapshot:
         """Everything."""

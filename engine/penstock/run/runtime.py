@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import threading
-from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Executor
 from dataclasses import dataclass
@@ -35,7 +34,7 @@ class RuntimeStatistics:
     ``backlog`` counts slices that wait for a worker. ``spare_threads`` are workers above the
     count: their bodies stand in emit, checkpoint or post, or they are kept for reuse.
     ``abandoned_threads`` are in bodies whose activation is over. ``running`` maps job -> routine
-    -> activations running now.
+    -> activations running now, coroutines among them, as ``JobState.routines`` counts them.
     """
 
     workers: int
@@ -172,21 +171,17 @@ class Runtime:
 
     def statistics(self) -> RuntimeStatistics:
         """Threads and who uses them now."""
-        infos = self.pool.infos()
-        running: dict[str, Counter[str]] = {}
-        for info in infos:
-            if info.busy and info.routine and not info.abandoned:
-                running.setdefault(info.job_id, Counter())[info.routine] += 1
-        busy = sum(info.busy and not info.outside for info in infos)
+        jobs = self.jobs.list()
+        busy = sum(info.busy and not info.outside for info in self.pool.infos())
         return RuntimeStatistics(
             workers=self.pool.workers,
             busy=busy,
             idle=self.pool.workers - busy,
             backlog=len(self.pool.ready),
-            loop_threads=sum(_has_loop(executor) for executor in self.jobs.list()),
+            loop_threads=sum(_has_loop(executor) for executor in jobs),
             spare_threads=self.pool.spare,
             abandoned_threads=self.pool.abandoned,
-            running={job: dict(counts) for job, counts in running.items()},
+            running={job.id: bodies for job in jobs if (bodies := job.reads.running())},
         )
 
     def shutdown(self, wait: bool = True, timeout: float = 5.0) -> None:

@@ -343,7 +343,7 @@ def test_a_source_with_every_runs_at_once_and_then_at_each_interval() -> None:
     job.work()
     assert len(ticks) == 1
     for many in (2, 3):
-        assert job.core.deadline() is not None
+        assert (job.core.deadline() is not None, job.count("a").status) == (True, "timed")
         job.pass_time(LONG)
         job.work()
         assert len(ticks) == many
