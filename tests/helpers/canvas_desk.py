@@ -58,6 +58,15 @@ class Desk:
         self.view.fit_all()
         return Connection.parse("split.failed -> report.part")
 
+    def rewrite(self, old: str, new: str) -> None:
+        """Change the routines' code and load the flow anew."""
+        source, flow = self.document.folder / "words.py", self.document.path
+        assert flow is not None
+        text = source.read_text(encoding="utf-8")
+        assert old in text
+        source.write_text(text.replace(old, new), encoding="utf-8")
+        self.document.load(flow)
+
     def refresh(self) -> None:
         """Take in what was told and bring the picture up to date."""
         self.take_in()

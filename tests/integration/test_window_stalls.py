@@ -12,6 +12,8 @@ from PySide6.QtTest import QTest
 from pytestqt.qtbot import QtBot
 
 from helpers.real_window import RealWindow, write_flow
+from penstock_gui.canvas import hints
+from penstock_gui.canvas.scene import Hit
 from penstock_gui.docks.inspector.routine_page import RoutinePage
 from penstock_gui.docks.log import LogPanel
 from penstock_gui.docks.log.model import MESSAGE
@@ -130,6 +132,10 @@ def test_dropping_lets_it_end_with_what_was_dropped_counted(
     page = real.window.findChild(RoutinePage)
     assert page is not None
     assert page.slots["left"].lost.text() == "6 dropped · 3 discarded"
+    picture = real.node("join").picture
+    qtbot.waitUntil(lambda: picture.look.queues["left"].dropped == 6, timeout=TIMEOUT)
+    tip = hints.tip_text(real.session, real.graph, Hit("join", slot="left"))
+    assert tip.splitlines()[1:] == ["holds 3", "6 dropped (to end a stall) · 3 discarded"]
 
 
 def test_cancelling_ends_it(qtbot: QtBot, stuck: Callable[[], RealWindow]) -> None:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import NamedTuple
 
 from PySide6.QtCore import QPointF, QRectF
 
@@ -27,6 +28,16 @@ _TITLE_MARGIN = 73.0
 
 Measure = Callable[[str, str], float]
 """Width of a text in a font use: ``measure("body", "path")``."""
+
+
+class PillRoom(NamedTuple):
+    """Width kept in a row for what is said of a slot's queue, and that in a crowded one."""
+
+    wanted: float
+    least: float
+
+
+_PLAIN, _NONE = PillRoom(PILL_ROOM, PILL_ROOM), PillRoom(0.0, 0.0)
 
 
 @dataclass(frozen=True)
@@ -82,6 +93,23 @@ class NodeShape:
     def event_at(self, name: str) -> QPointF:
         return QPointF(self.width, self.event_y(name))
 
+    def pill_x(self, name_width: float) -> float:
+        """Where the marks behind a slot's name begin."""
+        return _SLOT_LEFT + min(self.slot_room, name_width) + _GAP
+
+    def pill_end(self, row: int, event_width: float) -> float:
+        """Where they have to end: before the event of that row, of such a width, if it has one."""
+        if row >= len(self.events):
+            return self.width - _EVENT_RIGHT
+        return self.width - _EVENT_RIGHT - min(self.event_room, event_width) - _GAP
+
+    def slot_in_row(self, x: float, y: float) -> str | None:
+        """The slot in whose row a point lies, with all that is said of it there."""
+        row = math.floor((y - HEADER - ROW_PAD) / ROW)
+        if not 0 <= row < len(self.slots):
+            return None
+        return self.slots[row] if 0 <= x < self.pill_end(row, self.event_room) else None
+
     def port_at(self, x: float, y: float, reach: float = PORT_HIT) -> tuple[str, bool] | None:
         """The port within `reach` of a point, as name and whether it is a slot."""
         nearest: tuple[float, str, bool] | None = None
@@ -98,23 +126,32 @@ class NodeShape:
 
 
 def node_shape(
-    title: str, slots: Sequence[str], events: Sequence[str], measure: Measure
+    title: str,
+    slots: Sequence[str],
+    events: Sequence[str],
+    measure: Measure,
+    rooms: Mapping[str, PillRoom] | None = None,
 ) -> NodeShape:
     """The shape for a title and port names.
 
     A slot and an event share a row, and room for the slot's queue is kept, so that nothing
-    moves when a queue fills. Wider than `WIDEST` the names give way, the longer one more.
+    moves when a queue fills; `rooms` has the slots for which that isn't `PILL_ROOM`. Where
+    it would be wider than `WIDEST`, they get the least, then the names give way, the longer
+    one more.
     """
+    kept = [(rooms or {}).get(name, _PLAIN) for name in slots]
     left = max((measure("body", name) for name in slots), default=0.0)
     right = max((measure("body", name) for name in events), default=0.0)
-    wanted = measure("node.title", title) + _TITLE_MARGIN
+    needed = wanted = measure("node.title", title) + _TITLE_MARGIN
     for row in range(max(len(slots), len(events))):
-        wanted = max(wanted, _row_width(row, slots, events, measure))
+        pill = kept[row] if row < len(slots) else _NONE
+        wide = _row_width(row, slots, events, measure)
+        needed, wanted = max(needed, wide + pill.least), max(wanted, wide + pill.wanted)
     width = float(min(WIDEST, max(NARROWEST, math.ceil(wanted / WIDTH_STEP) * WIDTH_STEP)))
     free = width - _SLOT_LEFT - _EVENT_RIGHT - _GAP
     if slots:
-        free -= PILL_ROOM + _GAP
-    if wanted > width and left + right > free:
+        free -= max(pill.least for pill in kept) + _GAP
+    if needed > width and left + right > free:
         half = free / 2
         left, right = (
             (free - right, right)
@@ -127,9 +164,10 @@ def node_shape(
 
 
 def _row_width(row: int, slots: Sequence[str], events: Sequence[str], measure: Measure) -> float:
+    """Width of a row but for the room of its pill."""
     left = right = 0.0
     if row < len(slots):
-        left = _SLOT_LEFT + measure("body", slots[row]) + _GAP + PILL_ROOM
+        left = _SLOT_LEFT + measure("body", slots[row]) + _GAP
     if row < len(events):
         right = measure("body", events[row]) + _EVENT_RIGHT
     return left + right + (_GAP if left and right else 10)

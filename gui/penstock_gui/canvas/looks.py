@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from penstock.observe import JobHeld, JobView, RoutineCount
 from penstock_gui.session import shown_status
 from penstock_gui.theme import state_color, state_icon, state_word
+from penstock_gui.widgets.wording import short
 
 AMBER_FROM = 0.6
 RED_FROM = 0.85
@@ -16,10 +17,16 @@ _LONGEST_VALUE = 34
 
 @dataclass(frozen=True, slots=True)
 class QueueLook:
-    """Messages waiting in one slot, and how many find room."""
+    """Messages waiting in one slot, how many find room, and how many were dropped there."""
 
     depth: int
     capacity: int
+    dropped: int = 0
+
+    @property
+    def lost(self) -> str:
+        """What was dropped, short enough for its mark: ``-3``; "" for nothing."""
+        return f"\N{MINUS SIGN}{short(self.dropped)}" if self.dropped else ""
 
     @property
     def part(self) -> float:
@@ -52,7 +59,7 @@ class Look:
     """State of one routine in one job, ready to paint.
 
     ``color`` is a token, ``chip`` the number beside the glyph, ``is_lively`` says whether the
-    state tints the footer, ``queues`` has the slots in which messages wait.
+    state tints the footer, ``queues`` has the slots in which messages wait or were dropped.
     """
 
     icon: str = "circle"
@@ -68,11 +75,11 @@ class Look:
     held: HeldLook | None = None
 
     @property
-    def fullest(self) -> tuple[str, QueueLook] | None:
-        """The slot with the least room left, if messages wait anywhere."""
+    def foremost(self) -> tuple[str, QueueLook] | None:
+        """The slot to show where there is room for one: what lost most, else the fullest."""
         if not self.queues:
             return None
-        return max(self.queues.items(), key=lambda entry: entry[1].part)
+        return max(self.queues.items(), key=lambda entry: (entry[1].dropped, entry[1].part))
 
 
 AT_REST = Look()
@@ -132,9 +139,9 @@ def _chip(status: str, count: RoutineCount) -> str:
 
 def _queues(count: RoutineCount) -> dict[str, QueueLook]:
     return {
-        name: QueueLook(slot.depth, slot.capacity)
+        name: QueueLook(slot.depth, slot.capacity, slot.dropped)
         for name, slot in count.slots.items()
-        if slot.depth
+        if slot.depth or slot.dropped
     }
 
 

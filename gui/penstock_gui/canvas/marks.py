@@ -1,4 +1,4 @@
-"""Small parts painted on and beside nodes: queue pill, chip, ports, breakpoint, held arrow, plate.
+"""Small parts painted on and beside nodes: pill, drops, chip, ports, breakpoint, arrow, plate.
 
 Pure painting: everything is given, nothing is kept.
 """
@@ -8,6 +8,7 @@ from __future__ import annotations
 from PySide6.QtCore import QLineF, QPointF, QRectF, Qt
 from PySide6.QtGui import QColor, QPainter, QPen, QPolygonF
 
+from penstock_gui.canvas.geometry import PILL_ROOM, Measure, PillRoom
 from penstock_gui.canvas.ink import CENTER, LEFT, NO_BRUSH, NO_PEN, Ink
 from penstock_gui.canvas.looks import HeldLook, Look, QueueLook
 
@@ -15,16 +16,71 @@ CHIP = 18.0
 PLATE_HEIGHT = 26.0
 PLATE_GAP = 18.0
 WIDEST_PLATE = 480.0
+PILL_PAD = 10.0
+DROP_GAP, DROP_CROSS = 5.0, 11.0
 SMALLEST_MARK, SMALLEST_PLATE = 0.7, 0.92
 _STEM, _IN_VIEW = -28.0, 6.0
+_LONGEST_DROP = "\N{MINUS SIGN}888k"
 _ARROW = ((-33, -5), (-23, -5), (-23, -11), (-10.5, 0), (-23, 11), (-23, 5), (-33, 5))
 
 
-def queue_pill(p: QPainter, ink: Ink, x: float, y: float, queue: QueueLook) -> float:
+def slot_marks(p: QPainter, ink: Ink, x: float, y: float, room: float, queue: QueueLook) -> None:
+    """What waits in a slot and what was dropped there, in a row that has so much `room`.
+
+    The drop mark stands behind the place of the fullest pill, so it doesn't move with the queue.
+    Where room is short the pill's capacity gives way to the mark's number, else both do.
+    """
+    lost, with_capacity = queue.lost, True
+    if lost:
+        lost, with_capacity = _what_fits(ink.width, queue, room)
+        after = x + _fullest_pill(ink.width, queue.capacity, with_capacity) + DROP_GAP
+        drop_mark(p, ink, after, y + CHIP / 2, lost)
+    if queue.depth:
+        queue_pill(p, ink, x, y, queue, with_capacity=with_capacity)
+
+
+def lossy_room(measure: Measure, capacity: int) -> PillRoom:
+    """Room for what is said of a slot that drops messages, at its longest."""
+    mark = DROP_GAP + drop_mark_width(measure, _LONGEST_DROP)
+    wanted, least = (_fullest_pill(measure, capacity, told) + mark for told in (True, False))
+    return PillRoom(max(PILL_ROOM, wanted), max(PILL_ROOM, least))
+
+
+def _what_fits(measure: Measure, queue: QueueLook, room: float) -> tuple[str, bool]:
+    """The text of the drop mark, and whether the pill says its capacity."""
+    for lost, with_capacity in ((queue.lost, True), (queue.lost, False), ("", True)):
+        pill = _fullest_pill(measure, queue.capacity, with_capacity)
+        if pill + DROP_GAP + drop_mark_width(measure, lost) <= room:
+            return lost, with_capacity
+    return "", False
+
+
+def _fullest_pill(measure: Measure, capacity: int, with_capacity: bool) -> float:
+    tail = measure("caption", f"/{capacity}") if with_capacity else 0.0
+    return measure("pill", f"{capacity}") + tail + PILL_PAD
+
+
+def drop_mark_width(measure: Measure, lost: str) -> float:
+    """Width of the cross and the number behind it."""
+    return DROP_CROSS + (measure("pill", lost) + 1 if lost else 0.0)
+
+
+def drop_mark(p: QPainter, ink: Ink, x: float, middle: float, lost: str) -> None:
+    """A cross and how many messages were dropped; only the cross for ""."""
+    color = ink.color("state.failed")
+    ink.icon(p, "x", x - 1, middle - 6, color, 12)
+    if lost:
+        rect = QRectF(x + DROP_CROSS, middle - CHIP / 2, ink.width("pill", lost) + 1, CHIP)
+        ink.text(p, rect, LEFT, "pill", color, lost)
+
+
+def queue_pill(
+    p: QPainter, ink: Ink, x: float, y: float, queue: QueueLook, *, with_capacity: bool = True
+) -> float:
     """Depth and capacity on an opaque plate with a bar; returns its width."""
-    depth, capacity = f"{queue.depth}", f"/{queue.capacity}"
+    depth, capacity = f"{queue.depth}", f"/{queue.capacity}" if with_capacity else ""
     wide = ink.width("pill", depth)
-    width = wide + ink.width("caption", capacity) + 10
+    width = wide + ink.width("caption", capacity) + PILL_PAD
     warns = queue.color != "state.done"
     edge = ink.mix(queue.color, "bg.plate", 0.55) if warns else ink.color("line")
     p.setPen(edge)

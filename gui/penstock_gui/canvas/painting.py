@@ -13,7 +13,7 @@ from PySide6.QtGui import QColor, QPainter, QPainterPath, QPen
 from penstock_gui.canvas import marks
 from penstock_gui.canvas.geometry import FAILED, FOOTER, HEADER, NodeShape
 from penstock_gui.canvas.ink import LEFT, NO_BRUSH, RIGHT, Ink
-from penstock_gui.canvas.looks import Look
+from penstock_gui.canvas.looks import Look, QueueLook
 
 FULL_FROM = 0.7
 COMPACT_FROM = 0.5
@@ -24,6 +24,7 @@ _RADIUS = 6.0
 _SHADOW = ((2.5, 0.05), (1.5, 0.07), (0.75, 0.10))
 _SHADOW_DOWN = 1.5
 _MARGIN = 6.0
+_LEAST_NAME = 20.0
 
 
 @dataclass(slots=True)
@@ -194,12 +195,13 @@ def _full(p: QPainter, ink: Ink, node: NodePicture) -> None:
 def _slot(p: QPainter, ink: Ink, node: NodePicture, row: int, name: str) -> None:
     y = node.shape.row_y(row)
     color = "state.failed" if (name, True) in node.touch.unknown else "text.2"
-    room = node.shape.slot_room
-    ink.text(p, QRectF(15, y - 12, room, 24), LEFT, "body", ink.color(color), name)
+    shape = node.shape
+    ink.text(p, QRectF(15, y - 12, shape.slot_room, 24), LEFT, "body", ink.color(color), name)
     queue = node.look.queues.get(name)
     if queue is not None:
-        x = 15 + min(room, ink.width("body", name)) + 6
-        marks.queue_pill(p, ink, x, y - 9, queue)
+        x = shape.pill_x(ink.width("body", name))
+        event = ink.width("body", shape.events[row]) if row < len(shape.events) else 0.0
+        marks.slot_marks(p, ink, x, y - 9, shape.pill_end(row, event) - x, queue)
 
 
 def _footer(p: QPainter, ink: Ink, node: NodePicture) -> None:
@@ -291,20 +293,33 @@ def _compact(p: QPainter, ink: Ink, node: NodePicture, size: _Pixels) -> None:
     ink.text(p, title, LEFT, "caption.strong", ink.color("text"), node.shape.title)
     color = ink.color(look.color)
     marks.glyph(p, ink, look, size.width - 17, size.header / 2 - 6, color, 12)
-    fullest = look.fullest
-    if fullest is not None:
-        name, queue = fullest
+    if look.foremost is not None:
+        name, queue = look.foremost
         middle = (size.header + size.height - size.footer) / 2
-        rect = QRectF(8, middle - 12.5, size.width - 16, 18)
-        tint = ink.color(queue.color if queue.color != "state.done" else "text.2")
-        depth = f"{queue.depth}"
-        ink.text(p, rect, RIGHT, "chip", tint, depth)
-        rect.setRight(rect.right() - ink.width("chip", depth) - 4)
-        ink.text(p, rect, LEFT, "chip", tint, name)
-        marks.bar(p, ink, QRectF(8, middle + 6, size.width - 16, 3), queue)
+        _compact_slot(p, ink, QRectF(8, middle - 12.5, size.width - 16, 18), name, queue)
     words = node.touch.reason or look.words
     rect = QRectF(8, size.height - size.footer, size.width - 14, size.footer)
     ink.text(p, rect, LEFT, "chip", ink.color("text.2") if node.touch.reason else color, words)
+
+
+def _compact_slot(p: QPainter, ink: Ink, rect: QRectF, name: str, queue: QueueLook) -> None:
+    """One slot in a line, numbers at the right: the name gives way to them."""
+    tint = ink.color(queue.color if queue.color != "state.done" else "text.2")
+    if queue.depth:
+        marks.bar(p, ink, QRectF(rect.x(), rect.y() + 18.5, rect.width(), 3), queue)
+        ink.text(p, rect, RIGHT, "chip", tint, f"{queue.depth}")
+    if queue.depth or queue.dropped:
+        # The mark stays where it is while the queue changes.
+        most = queue.capacity if queue.dropped else queue.depth
+        rect.setRight(rect.right() - ink.width("chip", f"{most}") - 4)
+    if queue.dropped:
+        whole = marks.drop_mark_width(ink.width, queue.lost)
+        lost = queue.lost if whole <= rect.width() else ""
+        rect.setRight(rect.right() - marks.drop_mark_width(ink.width, lost))
+        marks.drop_mark(p, ink, rect.right(), rect.center().y(), lost)
+        rect.setRight(rect.right() - 3)
+    if rect.width() >= _LEAST_NAME:
+        ink.text(p, rect, LEFT, "chip", tint, name)
 
 
 def _small(p: QPainter, ink: Ink, node: NodePicture, size: _Pixels) -> None:
@@ -313,7 +328,11 @@ def _small(p: QPainter, ink: Ink, node: NodePicture, size: _Pixels) -> None:
     title = QRectF(8, 0, size.width - 10, size.header * 4 / 3)
     ink.text(p, title, LEFT, "caption.strong", ink.color("text"), node.shape.title)
     marks.glyph(p, ink, look, 8, size.height - 17, ink.color(look.color), 12)
-    fullest = look.fullest
-    if fullest is not None:
-        rect = QRectF(24, size.height - 12.5, size.width - 29, 3)
-        marks.bar(p, ink, rect, fullest[1])
+    if look.foremost is not None:
+        queue, right = look.foremost[1], size.width - 5
+        if queue.dropped:
+            right -= marks.DROP_CROSS
+            marks.drop_mark(p, ink, right, size.height - 11, "")
+            right -= 2
+        if queue.depth:
+            marks.bar(p, ink, QRectF(24, size.height - 12.5, right - 24, 3), queue)

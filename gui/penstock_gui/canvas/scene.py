@@ -9,6 +9,7 @@ from PySide6.QtCore import QObject, QPointF, QRectF, Qt, QTimer, Signal
 from PySide6.QtWidgets import QGraphicsScene
 
 from penstock.flow import Connection, Problem, RoutineSpec
+from penstock_gui.canvas import marks
 from penstock_gui.canvas.arrangement import Arrangement
 from penstock_gui.canvas.edge_item import EdgeItem
 from penstock_gui.canvas.geometry import FAILED, HEADER, NARROWEST, PORT_HIT, NodeShape, node_shape
@@ -24,10 +25,11 @@ _BREAKPOINT_REACH = 9.0
 
 @dataclass(frozen=True)
 class Hit:
-    """What lies under a point: a routine, maybe one of its ports, or a connection."""
+    """What lies under a point: a routine, maybe a port or the row of a slot, or a connection."""
 
     routine: str | None = None
     port: tuple[str, bool] | None = None
+    slot: str | None = None
     at_breakpoint: bool = False
     connection: Connection | None = None
 
@@ -128,7 +130,9 @@ class FlowScene(QGraphicsScene):
                 return found
         for node in nodes:
             if node.body.contains(at):
-                return Hit(node.routine_id)
+                spot = at - node.pos()
+                row = node.picture.shape.slot_in_row(spot.x(), spot.y()) if ports else None
+                return Hit(node.routine_id, slot=row)
         for item in items:
             if isinstance(item, EdgeItem) and item.shape().contains(at):
                 return Hit(connection=item.connection)
@@ -166,8 +170,13 @@ class FlowScene(QGraphicsScene):
 
     def _shape(self, routine: str, spec: RoutineSpec) -> NodeShape:
         slots, events = self._ports(routine, spec)
-        title = self._document.title(routine)
-        return node_shape(title, slots, events, self._ink.width)
+        title, measure = self._document.title(routine), self._ink.width
+        rooms = {
+            slot.name: marks.lossy_room(measure, slot.capacity)
+            for slot in spec.slots
+            if slot.overflow.startswith("drop")
+        }
+        return node_shape(title, slots, events, measure, rooms)
 
     def _ports(self, routine: str, spec: RoutineSpec) -> tuple[list[str], list[str]]:
         """Its ports, and at their end what is wired though the routine hasn't got it."""

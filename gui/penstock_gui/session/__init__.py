@@ -4,21 +4,31 @@ General layout:
     client       the engine as the window sees it
     selection    what is selected
     breakpoints  which routines have one
-    shown        what a routine's and a job's state is called
+    shown        what states, a slot's room and its losses are called
     session      Session: document, job shown, selection, breakpoints, edits
 """
 
 from penstock_gui.session.client import Client
 from penstock_gui.session.selection import NOTHING, Selection
 from penstock_gui.session.session import Session
-from penstock_gui.session.shown import STALLED, shown_job_status, shown_status
+from penstock_gui.session.shown import (
+    LOSSES,
+    STALLED,
+    shown_job_status,
+    shown_losses,
+    shown_room,
+    shown_status,
+)
 
 __all__ = [
+    "LOSSES",
     "NOTHING",
     "STALLED",
     "Client",
     "Selection",
     "Session",
     "shown_job_status",
+    "shown_losses",
+    "shown_room",
     "shown_status",
 ]

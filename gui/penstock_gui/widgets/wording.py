@@ -35,6 +35,16 @@ def plural(count: int, noun: str) -> str:
     return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
 
 
+def short(count: int) -> str:
+    """A number in at most five characters, never more than it is: ``999``, ``1.2k``, ``12k``."""
+    for unit, sign in ((1_000_000_000, "G"), (1_000_000, "M"), (1_000, "k")):
+        if count >= 10 * unit:
+            return f"{count // unit:,}{sign}"
+        if count >= unit:
+            return f"{count // (unit // 10) / 10:.1f}{sign}"
+    return str(count)
+
+
 def one_line(text: str, limit: int = 400) -> str:
     """Foreign text for one cell: no line breaks or control characters, at most `limit` long."""
     head = text[: limit + 1]

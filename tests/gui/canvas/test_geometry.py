@@ -8,6 +8,7 @@ from penstock_gui.canvas.geometry import (
     WIDEST,
     WIDTH_STEP,
     NodeShape,
+    PillRoom,
     node_shape,
 )
 
@@ -41,6 +42,49 @@ def test_the_longer_of_two_names_gives_way_where_there_is_not_enough() -> None:
     assert made.event_room >= measure("body", "row")
     assert made.slot_room > made.event_room
     assert 0 < made.slot_room < measure("body", "an_extremely_long_slot_name")
+
+
+def test_a_slot_may_want_more_room_than_its_pill() -> None:
+    plain = shape(slots="in", events="out")
+    rooms = {"in": PillRoom(wanted=111, least=91)}
+
+    made = node_shape("parse", ["in"], ["out"], measure, rooms)
+
+    assert made.width == plain.width + 40
+    start = made.pill_x(measure("body", "in"))
+    assert made.pill_end(0, measure("body", "out")) - start >= 111
+
+
+def test_where_names_give_way_the_least_room_is_kept() -> None:
+    slot, event = "quite_long_name", "other_name"
+    rooms = {slot: PillRoom(wanted=130, least=91)}
+
+    made = node_shape("parse", [slot], [event], measure, rooms)
+
+    assert made.width == WIDEST
+    start = made.pill_x(measure("body", slot))
+    assert 89 <= made.pill_end(0, measure("body", event)) - start <= 91
+
+
+def test_a_name_keeps_its_room_where_the_least_is_enough() -> None:
+    slots, events = ["name"], ["others"]
+    made = node_shape("parse", slots, events, measure, {"name": PillRoom(wanted=160, least=91)})
+
+    assert made.width == WIDEST
+    assert made.slot_room >= measure("body", "name")
+    assert made.event_room >= measure("body", "others")
+
+
+def test_the_row_of_a_slot_reaches_to_its_event() -> None:
+    made = shape(slots="one two", events="out")
+    end = made.pill_end(0, measure("body", "out"))
+
+    assert made.slot_in_row(20, made.slot_y("one")) == "one"
+    assert made.slot_in_row(end - 2, made.slot_y("one")) == "one"
+    assert made.slot_in_row(end + 2, made.slot_y("one")) is None
+    assert made.slot_in_row(end + 2, made.slot_y("two")) == "two"
+    assert made.slot_in_row(20, 15) is None, "the header"
+    assert made.slot_in_row(20, made.height - 5) is None, "the footer"
 
 
 def test_slot_and_event_of_one_number_share_a_row() -> None:

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import pytest
-from PySide6.QtCore import QPoint, QPointF
+from PySide6.QtCore import QPoint, QPointF, QRect
 from pytestqt.qtbot import QtBot
 
 from helpers.canvas_desk import Desk
@@ -9,6 +9,7 @@ from helpers.scripted import routine_count, slot_count, text_value
 from penstock.flow import Connection
 from penstock.observe import HeldMessage
 from penstock_gui.canvas import live
+from penstock_gui.canvas.geometry import HEADER
 from penstock_gui.canvas.marks import PLATE_GAP, PLATE_HEIGHT
 from penstock_gui.canvas.node_item import NodeItem
 
@@ -181,6 +182,29 @@ def test_a_full_slot_marks_its_wires_until_there_is_room(desk: Desk) -> None:
     assert not desk.view.graph.edges[LINES_TO_SPLIT].look.full
 
 
+@pytest.mark.parametrize("zoom", [1.0, 0.8, 0.58, 0.4])
+def test_what_was_dropped_is_marked_until_another_job_is_shown(desk: Desk, zoom: float) -> None:
+    job = desk.run()
+    node = desk.view.graph.nodes["split"]
+    desk.view.look_at(node.body.center(), zoom)
+    for depth in (0, 3):
+        clean, lossy = slot_count(depth, 16), slot_count(depth, 16, dropped=1234)
+        desk.client.tell_progress(job, {"split": routine_count(slots={"line": clean})})
+        desk.refresh()
+        assert not crosses(desk, node)
+
+        desk.client.tell_progress(job, {"split": routine_count(slots={"line": lossy})})
+        desk.refresh()
+        assert crosses(desk, node)
+
+    desk.client.tell_ended(job)
+    desk.refresh()
+    assert crosses(desk, node), "a job that has ended keeps it"
+    desk.session.show_job(None)
+    desk.refresh()
+    assert not crosses(desk, node)
+
+
 def test_while_paused_the_next_routine_has_arrow_chip_plate_and_wire(desk: Desk) -> None:
     job = held(desk)
 
@@ -259,3 +283,12 @@ def test_the_overview_shows_states_in_colour(desk: Desk) -> None:
 def color_at(desk: Desk, at: QPointF) -> str:
     """The colour painted at a point of the scene."""
     return desk.view.grab().toImage().pixelColor(desk.pixel(at)).name()
+
+
+def crosses(desk: Desk, node: NodeItem) -> int:
+    """How many pixels of a node, below its header, are reddish as the marks of losses are."""
+    picture, below = desk.view.grab().toImage(), QPointF(0, HEADER)
+    corner, end = desk.pixel(node.body.topLeft() + below), desk.pixel(node.body.bottomRight())
+    area = picture.copy(QRect(corner, end).adjusted(12, 0, -6, 0))
+    colors = [area.pixelColor(x, y) for x in range(area.width()) for y in range(area.height())]
+    return sum(color.red() - color.blue() > 60 for color in colors)

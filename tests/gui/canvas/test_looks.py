@@ -82,7 +82,19 @@ def test_queued_shows_how_much_waits(client: ScriptedClient) -> None:
 
     assert look.chip == "1,004"
     assert set(look.queues) == {"x", "y"}
-    assert look.fullest == ("x", QueueLook(1000, 1000))
+    assert look.foremost == ("x", QueueLook(1000, 1000))
+
+
+def test_a_slot_that_has_dropped_is_shown_even_when_nothing_waits(client: ScriptedClient) -> None:
+    slots = {"x": slot_count(1000), "y": slot_count(0, 4, dropped=1234), "dead": slot_count(dead=3)}
+    client.tell_progress("1", {"a": routine_count("idle", slots=slots)})
+
+    look = look_of(view(client), "a")
+
+    assert dict(look.queues) == {"x": QueueLook(1000, 1000), "y": QueueLook(0, 4, 1234)}
+    assert look.queues["y"].lost == "\N{MINUS SIGN}1.2k"
+    assert look.queues["x"].lost == ""
+    assert look.foremost == ("y", QueueLook(0, 4, 1234)), "a loss before a full queue"
 
 
 @pytest.mark.parametrize(

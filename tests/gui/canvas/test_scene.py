@@ -11,6 +11,8 @@ from helpers.canvas_desk import Desk, assert_in_step
 from helpers.flow_folder import FLOW, write_words
 from penstock.flow import Connection, describe
 from penstock.ids import PortRef
+from penstock_gui.canvas import marks
+from penstock_gui.canvas.geometry import PILL_ROOM
 from penstock_gui.canvas.scene import Hit
 
 SPLIT_TO_COUNT = Connection.parse("split.word -> count.word")
@@ -182,6 +184,7 @@ def test_selection_and_breakpoints_are_shown(desk: Desk) -> None:
     [
         (lambda d: d.title_of("split"), Hit("split")),
         (lambda d: d.slot("split", "line"), Hit("split", ("line", True))),
+        (lambda d: d.slot("split", "line") + QPointF(40, 0), Hit("split", slot="line")),
         (lambda d: d.event("split", "word"), Hit("split", ("word", False))),
         (lambda d: d.event("split", "failed"), Hit("split", ("failed", False))),
         (
@@ -198,6 +201,19 @@ def test_selection_and_breakpoints_are_shown(desk: Desk) -> None:
 def test_a_point_hits_what_is_there(desk: Desk, where: object, hit: Hit) -> None:
     assert callable(where)
     assert desk.view.graph.hit(where(desk)) == hit
+
+
+def test_a_slot_that_drops_has_room_for_what_it_drops(desk: Desk) -> None:
+    def room() -> float:
+        shape, width = desk.view.graph.nodes["split"].picture.shape, desk.view.ink.width
+        return shape.pill_end(0, width("body", "word")) - shape.pill_x(width("body", "line"))
+
+    wanted = marks.lossy_room(desk.view.ink.width, 1000).wanted
+    assert PILL_ROOM <= room() < wanted
+
+    desk.rewrite("Slot(str, capacity=16)", 'Slot(str, 1000, "drop_newest")')
+
+    assert room() >= wanted
 
 
 def test_a_theme_change_repaints_in_the_other_colours(desk: Desk) -> None:

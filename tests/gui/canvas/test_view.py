@@ -11,6 +11,7 @@ from pytestqt.qtbot import QtBot
 
 from helpers.canvas_desk import Desk, assert_in_step
 from helpers.flow_folder import write_words
+from helpers.scripted import routine_count, slot_count
 from penstock_gui.canvas import ROUTINE_MIME, hints
 from penstock_gui.canvas.camera import FARTHEST, NEAREST
 from penstock_gui.canvas.scene import Hit
@@ -290,6 +291,50 @@ def test_tips_tell_name_type_and_what_is_wrong(desk: Desk, tmp_path: Path) -> No
     path.write_text(path.read_text().replace("split.word", "split.gone"))
     desk.document.load(path)
     assert tip(Hit("split", ("gone", False))).startswith("gone: no such event")
+
+
+@pytest.mark.parametrize(
+    ("overflow", "room", "why"),
+    [
+        ("hold", "holds 16", "to end a stall"),
+        ("drop_oldest", "drops the oldest beyond 16", "the oldest, when full"),
+        ("drop_newest", "drops the newest beyond 16", "the newest, when full"),
+    ],
+)
+def test_a_slot_s_tip_tells_what_waits_and_what_was_lost_why(
+    desk: Desk, overflow: str, room: str, why: str
+) -> None:
+    desk.rewrite("Slot(str, capacity=16)", f'Slot(str, 16, "{overflow}")')
+
+    def tip(hit: Hit) -> str:
+        return hints.tip_text(desk.session, desk.view.graph, hit)
+
+    declared = f"line: str\n{room}"
+    at_port, in_row = Hit("split", ("line", True)), Hit("split", slot="line")
+    assert tip(at_port) == tip(in_row) == declared
+
+    job = desk.run()
+    slot = slot_count(12, 16, posted=5000, dropped=1234, superseded=4, dead=2)
+    desk.client.tell_progress(job, {"split": routine_count("queued", slots={"line": slot})})
+    desk.refresh()
+    lost = f"1,234 dropped ({why}) · 4 superseded · 2 dead"
+    assert tip(at_port) == tip(in_row) == f"{declared}\n12 of 16 waiting\n{lost}"
+
+    slots = {"line": slot_count(0, 16)}
+    desk.client.tell_progress(job, {"split": routine_count(slots=slots)})
+    desk.refresh()
+    assert tip(in_row) == declared
+
+
+def test_what_was_dropped_is_said_of_a_selected_routine(desk: Desk) -> None:
+    job = desk.run()
+    slots = {"line": slot_count(0, 16, dropped=1234)}
+    desk.client.tell_progress(job, {"split": routine_count("idle", slots=slots)})
+    desk.refresh()
+
+    desk.session.select(["split"])
+
+    assert desk.view.accessibleDescription() == "split, idle, 1,234 dropped at slot line"
 
 
 def test_tips_are_never_taken_for_markup() -> None:

@@ -25,7 +25,7 @@ from penstock_gui.docks.inspector.panel import POLL_MS
 from penstock_gui.docks.inspector.routine_page import RoutinePage
 from penstock_gui.docks.inspector.wire_page import WirePage
 from penstock_gui.document import UNSET, FlowDocument
-from penstock_gui.session import Session
+from penstock_gui.session import Session, shown_room
 from penstock_gui.theme import Theme, state_word
 from penstock_gui.widgets import ElidedLabel
 
@@ -527,7 +527,7 @@ def test_values_the_engine_keeps_no_more_are_said_to_be_gone(
     ],
 )
 def test_what_becomes_of_messages_beyond_a_slots_room_is_said(overflow: str, text: str) -> None:
-    assert facts.room(SlotSpec("line", overflow=overflow)) == text
+    assert shown_room(SlotSpec("line", overflow=overflow)) == text
 
 
 def test_ports_say_overflow_and_copies(

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from penstock_gui.widgets.wording import bounded, duration, one_line, plural
+from penstock_gui.widgets.wording import bounded, duration, one_line, plural, short
 
 
 @pytest.mark.parametrize(
@@ -37,3 +37,22 @@ def test_long_text_loses_its_middle_and_says_so() -> None:
 
 def test_one_is_not_plural() -> None:
     assert [plural(count, "job") for count in (0, 1, 1911)] == ["0 jobs", "1 job", "1,911 jobs"]
+
+
+@pytest.mark.parametrize(
+    ("count", "text"),
+    [
+        (0, "0"),
+        (999, "999"),
+        (1000, "1.0k"),
+        (1999, "1.9k"),
+        (9999, "9.9k"),
+        (10_000, "10k"),
+        (999_999, "999k"),
+        (1_000_000, "1.0M"),
+        (999_999_999, "999M"),
+        (12_345_678_901, "12G"),
+    ],
+)
+def test_a_short_number_is_never_more_than_it_stands_for(count: int, text: str) -> None:
+    assert short(count) == text

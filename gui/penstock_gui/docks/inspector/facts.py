@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from penstock.flow import SlotSpec
 from penstock.host import ValueSample
 from penstock.observe import JobHeld, JobView, RoutineCount, SlotCount
 from penstock_gui.session import shown_status
@@ -81,27 +80,10 @@ def slot_line(count: SlotCount) -> str:
     return f"{count.posted:,} in · most {count.high_water:,}"
 
 
-def losses(count: SlotCount) -> str:
-    """What reached a slot and wasn't consumed: ``3 dropped · 1 dead``; "" when nothing."""
-    kinds = ("dropped", "superseded", "skipped", "dead", "discarded")
-    found = ((getattr(count, kind), kind) for kind in kinds)
-    return " · ".join(f"{number:,} {kind}" for number, kind in found if number)
-
-
 def refusals(count: RoutineCount) -> str:
     """Emissions that weren't sent on: ``4 emissions revoked``; "" when there are none."""
     found = ((count.revoked, "revoked"), (count.refused, "refused"))
     return " · ".join(f"{plural(number, 'emission')} {kind}" for number, kind in found if number)
-
-
-def room(slot: SlotSpec) -> str:
-    """What a slot holds, and what becomes of more."""
-    words = {
-        "drop_oldest": "drops the oldest beyond",
-        "drop_newest": "drops the newest beyond",
-        "fail": "fails beyond",
-    }
-    return f"{words.get(slot.overflow, 'holds')} {slot.capacity:,}"
 
 
 def depth_color(count: SlotCount) -> str:

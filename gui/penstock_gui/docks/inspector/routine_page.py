@@ -22,7 +22,7 @@ from penstock_gui.docks.inspector.parts import (
     Swatch,
     ValueRow,
 )
-from penstock_gui.session import Session
+from penstock_gui.session import Session, shown_losses, shown_room
 from penstock_gui.theme import Theme
 from penstock_gui.widgets import ElidedLabel, PlainLabel, StateChip, plain_tip
 from penstock_gui.widgets.wording import plural
@@ -202,7 +202,7 @@ class RoutinePage(QWidget):
         section = Section(self._theme, "Ports")
         self.ports: dict[str, PortRow] = {}
         for slot in self.spec.slots:
-            self._add_port(section, slot, facts.room(slot))
+            self._add_port(section, slot, shown_room(slot))
         for event in self.spec.events:
             self._add_port(section, event, self._connected(event.name))
         failed = EventSpec("failed", "Failure", "What became of an activation that raised.")
@@ -240,7 +240,7 @@ class RoutinePage(QWidget):
             if slot is not None:
                 row.show_count(
                     facts.slot_line(slot),
-                    facts.losses(slot),
+                    shown_losses(slot),
                     facts.depth(slot),
                     facts.depth_color(slot),
                 )

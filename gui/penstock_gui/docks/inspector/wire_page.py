@@ -15,7 +15,7 @@ from penstock_gui.docks.inspector.parts import (
     Swatch,
     ValueRow,
 )
-from penstock_gui.session import Session
+from penstock_gui.session import Session, shown_losses, shown_room
 from penstock_gui.theme import Theme
 from penstock_gui.widgets import ElidedLabel, PlainLabel
 
@@ -51,7 +51,7 @@ class WirePage(QWidget):
         self.passed.show_value(f"{count.emitted.get(source.port, 0):,} messages", "text")
         receiver = view.routines.get(target.routine)
         slot = receiver.slots.get(target.port) if receiver else None
-        lost = facts.losses(slot) if slot is not None else ""
+        lost = shown_losses(slot) if slot is not None else ""
         self.waiting.setVisible(slot is not None)
         self.lost.setVisible(bool(lost))
         if slot is not None:
@@ -94,7 +94,7 @@ class WirePage(QWidget):
             more = "a copy for each" if event.copy else ""
             section.body.addWidget(PortRow(self._theme, "event", event.type, more, event.doc))
         if slot is not None:
-            more = facts.room(slot)
+            more = shown_room(slot)
             section.body.addWidget(PortRow(self._theme, "slot", slot.type, more, slot.doc))
         self._box.addWidget(section)
 

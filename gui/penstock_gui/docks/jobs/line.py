@@ -5,12 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from penstock.observe import FailureSummary, JobView
-from penstock_gui.session import STALLED, shown_job_status
+from penstock_gui.session import LOSSES, STALLED, shown_job_status
 from penstock_gui.widgets.wording import NONE, clock, duration, one_line, plural
 
 LIVE = frozenset({"PENDING", "RUNNING", "PAUSING", "PAUSED", "IDLE", STALLED})
 HELD = frozenset({"PAUSING", "PAUSED"})
-_LOSSES = ("dropped", "superseded", "skipped", "dead", "discarded")
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +93,7 @@ def _progress(view: JobView) -> tuple[float | None, str, str]:
     if view.is_over:
         return None, plural(done, "msg"), counted + "."
     if known and sources_are_done(view):
-        gone = done + sum(_lost(view, kind) for kind in _LOSSES)
+        gone = done + sum(_lost(view, kind) for kind in LOSSES)
         return (
             gone / known,
             f"{gone / known:.0%}",
@@ -112,7 +111,7 @@ def _progress(view: JobView) -> tuple[float | None, str, str]:
 
 def _losses(view: JobView) -> list[str]:
     """What wasn't consumed and won't be, by kind, and emissions taken back: ``3 dropped``."""
-    found = [(_lost(view, kind), kind) for kind in _LOSSES]
+    found = [(_lost(view, kind), kind) for kind in LOSSES]
     found.append((sum(routine.revoked for routine in view.routines.values()), "revoked"))
     return [f"{number:,} {kind}" for number, kind in found if number]
 
