@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import re
 import threading
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from penstock.observe.events import EVENT_TYPES, EngineEvent
 
@@ -36,13 +36,16 @@ class Instrument:
 class Instruments:
     """The attached instruments of one runtime.
 
-    The tables are immutable and swapped whole, so a job's loop, which reads them without a lock,
-    sees either the set before a change or the one after it. ``_lock`` guards the swap; held only
-    while an instrument's methods are looked up, and re-entrant for a look-up that attaches more.
+    ``wants(kind)`` says whether anybody listens to a kind of event. The tables are immutable and
+    swapped whole, so a job's loop, which reads them without a lock, sees either the set before a
+    change or the one after it. ``_lock`` guards the swap; held only while an instrument's methods
+    are looked up, and re-entrant for a look-up that attaches more.
     """
 
     def __init__(self, instruments: Iterable[object] = ()) -> None:
         self._lock = threading.RLock()
+        self._kinds: set[type[EngineEvent]] = set()
+        self.wants: Callable[[type[EngineEvent]], bool] = self._kinds.__contains__
         self._handlers: dict[type[EngineEvent], tuple[tuple[object, object], ...]] = {}
         self._all: tuple[object, ...] = ()
         for instrument in instruments:
@@ -57,10 +60,6 @@ class Instruments:
         """Detach; from any thread; a stranger is ignored."""
         with self._lock:
             self._rebuild(tuple(one for one in self._all if one is not instrument))
-
-    def wants(self, kind: type[EngineEvent]) -> bool:
-        """Whether anybody listens to this kind of event."""
-        return kind in self._handlers
 
     def tell(self, event: EngineEvent) -> None:
         """Hand the event to whoever listens to its kind."""
@@ -88,6 +87,8 @@ class Instruments:
                 handlers.setdefault(kind, []).append((instrument, method))
         self._all = tuple(kept)
         self._handlers = {kind: tuple(pairs) for kind, pairs in handlers.items()}
+        self._kinds.update(handlers)
+        self._kinds.intersection_update(handlers)
 
 
 def _methods(instrument: object) -> dict[type[EngineEvent], object]:

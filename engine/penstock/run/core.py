@@ -16,9 +16,19 @@ from random import random
 from typing import Any
 
 from penstock.flow import Failure
-from penstock.observe import JobProgress
-from penstock.run.arriving import NOBODY, arrive, drop, drop_parked, make_room, route, wake_emitters
+from penstock.observe import JobProgress, SliceEnded
+from penstock.run.arriving import (
+    NOBODY,
+    arrive,
+    drop,
+    drop_parked,
+    make_room,
+    route,
+    route_one,
+    wake_emitters,
+)
 from penstock.run.counting import count_routine
+from penstock.run.emitters import Emitter
 from penstock.run.ending import close, dismiss_posters, end, look_for_the_end, take_late
 from penstock.run.failing import ended, fail, job_timed_out, watch
 from penstock.run.failures import failure_of
@@ -133,19 +143,29 @@ class JobCore:
                         for i, s in enumerate(emitter.targets)
                         if any(s.run is other.run for other in emitter.targets[:i])
                     )
+                elif len(targets) == 1 and not (emitter.refusing or emitter.copies):
+                    emitter.sole = emitter.targets[0]
                 emitter.measure()
 
     # ---- what comes in
 
     def handle(self, message: Message | RoutineRun, now: float) -> None:
         """Take one message (or the news of one routine) at wall-clock time `now`."""
-        self.tell.now = max(self.tell.now, now)
+        self.look_at(now)
         if message.__class__ is RoutineRun:
             self.take_news(message)
         elif not self.is_over:
             if self.status is JobStatus.IDLE and not isinstance(message, Sample):
                 self._leave_idle()
             _HANDLERS[type(message)](self, message)
+            self.fill_up()
+
+    def look_at(self, now: float) -> None:
+        """The wall-clock time of what comes in next; it never goes back."""
+        self.tell.now = max(self.tell.now, now)
+
+    def fill_up(self) -> None:
+        """Let those in who wait for room that was given while routines were granted."""
         while self.gave_room and not self.is_over:
             make_room(self, self.gave_room.popitem()[0])
 
@@ -308,16 +328,16 @@ class JobCore:
         reports = len(run.reports)
         if run.log is not None:
             self.tell.activations(run)
-        if run.plan.timeout is not None:
-            watch(self, run, run.plan.timeout)
-        if run.shared is None:
+        if run.voice is not None:
+            self._take_emitted(run.voice)
+        elif run.shared is None:
+            if run.plan.timeout is not None:
+                watch(self, run, run.plan.timeout)
             for emitter in run.emitters:
-                emitter.room = 0
-                pending = emitter.pending
-                if waiting := len(pending):
-                    values = [pending.popleft() for _ in range(waiting)]
-                    route(self, emitter, values, emitter.refusing)
+                self._take_emitted(emitter)
         else:
+            if run.plan.timeout is not None:
+                watch(self, run, run.plan.timeout)
             self._take_in_order(run, run.shared)
         if self.is_over:
             return
@@ -327,6 +347,18 @@ class JobCore:
             self._begun_or_overrun(run)
         if self.somebody_stands:
             wake_emitters(self, run)
+        if self.gave_room:
+            self.fill_up()
+
+    def _take_emitted(self, emitter: Emitter) -> None:
+        emitter.room = 0
+        pending = emitter.pending
+        waiting = len(pending)
+        if waiting == 1:
+            route_one(self, emitter, pending.popleft())
+        elif waiting:
+            values = [pending.popleft() for _ in range(waiting)]
+            route(self, emitter, values, emitter.refusing)
 
     def _begun_or_overrun(self, run: RoutineRun) -> None:
         """News without a report: an awaited message was taken, or a body emits a lot."""
@@ -354,17 +386,24 @@ class JobCore:
         for _ in range(many):
             report = run.reports.popleft()
             stepped = stepped or report.token is step_token
-            if not report.token.over:
-                if report.__class__ is Token:
-                    self._take_plain(run, report)
-                else:
-                    self._take_report(run, report)
-            elif report.suspended is not None:
-                self.out.bodies.append((run, report.suspended))
-            if self.is_over:
-                return
-        for slot in run.slots:
-            if slot.parked or slot.posters:
+            if report.token.over:
+                if report.suspended is not None:
+                    self.out.bodies.append((run, report.suspended))
+            elif report.__class__ is Token:
+                run.tokens.pop(report, None)
+                self.tokens -= 1
+                run.activations += report.done
+                run.seconds += report.seconds
+                for slot in run.slots:
+                    slot.consumed += report.done
+                if report.done and self.tell.wants.kind(SliceEnded):
+                    self.tell.slice_ended(run, report)
+            else:
+                self._take_report(run, report)
+                if self.is_over:
+                    return
+        if run.is_awaited:
+            for slot in run.slots:
                 make_room(self, slot)
         if stepped and self.hold is not None:
             self.step_ended(self.hold)
@@ -372,18 +411,6 @@ class JobCore:
             recall_unstepped(self, run)
         elif run.stop or not run.open or run.ready or run.grant or run.suspended or run.continued:
             free(self, run)
-
-    def _take_plain(self, run: RoutineRun, token: Report | Token) -> None:
-        """A slice of plain bodies that all ended well."""
-        run.tokens.pop(token.token, None)
-        self.tokens -= 1
-        done = token.done
-        run.activations += done
-        run.seconds += token.seconds
-        for slot in run.slots:
-            slot.consumed += done
-        if done:
-            self.tell.slice_ended(run, token)
 
     def _take_report(self, run: RoutineRun, report: Report | Token) -> None:
         token = report.token

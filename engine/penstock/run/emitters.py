@@ -4,7 +4,8 @@ A worker appends to `pending` and announces the routine; only the core takes fro
 events of a routine share one, of (emitter, value), so that their order holds. `room` is
 how many values `pending` may hold before the next `emit` must do more than append: 0 means that
 the routine isn't announced yet. `soft` is what fits downstream, `hard` what may wait beyond it;
-below 0 when more waits there already.
+below 0 when more waits there already. `sole` is the one slot it goes to, where all its values are
+passed on as they are.
 """
 
 from __future__ import annotations
@@ -48,7 +49,7 @@ class Emitter:
 
     __slots__ = (
         "_append", "again", "copies", "emitted", "hard", "home", "name", "outputs", "owner",
-        "pending", "ref", "refusing", "room", "run", "soft", "targets", "values",
+        "pending", "ref", "refusing", "room", "run", "soft", "sole", "targets", "values",
     )  # fmt: skip
 
     def __init__(self, run: RoutineRun, name: str) -> None:
@@ -66,6 +67,7 @@ class Emitter:
         self.targets: tuple[SlotQueue, ...] = ()
         self.again: tuple[SlotQueue, ...] = ()
         self.refusing: tuple[SlotQueue, ...] = ()
+        self.sole: SlotQueue | None = None
         self.emitted = 0
         self.outputs: deque[Any] | None = None
         self.values: deque[tuple[int, float, ValueSummary]] | None = None
@@ -111,7 +113,9 @@ class Emitter:
         waiting = len(self.pending)
         if waiting <= self.soft:
             self.room = self.soft
-            run.announce()
+            if not run.dirty:
+                run.dirty = True
+                run.job.announce(run)
             return
         # More than fits downstream: no further activation until the core has looked.
         run.stop = True
@@ -130,6 +134,19 @@ class Emitter:
             routine=self.ref.partition(".")[0],
             port=self.ref,
         )
+
+
+class FailedEmitter(Emitter):
+    """What the core sends failures on, beside one other event; a body may emit on it too."""
+
+    __slots__ = ()
+
+    def emit(self, value: Any) -> None:
+        """As `Emitter.emit`."""
+        run = local.run
+        if run is not None and run is self.run:
+            run.voice = None  # the core looks at all emitters from now on
+        super().emit(value)
 
 
 class OrderedEmitter(Emitter):

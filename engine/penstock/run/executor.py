@@ -346,8 +346,12 @@ class JobExecutor:
         core, queue = self.core, self.task_queue
         with self.lock:
             now = self._now()
+            core.look_at(now)
             for _ in range(min(len(queue), _BATCH)):
                 message = queue.popleft()
+                if message.__class__ is RoutineRun:
+                    core.take_news(message)
+                    continue
                 if message.__class__ is Tick:
                     self._told_deadline = None
                 core.handle(message, now)

@@ -148,6 +148,12 @@ def issue_for_grant(core: JobCore, run: RoutineRun) -> None:
 
 def issue(core: JobCore, run: RoutineRun, limit: int) -> Token:
     """One more token. Routines with a time-out get slices of one, so that each has its clock."""
+    if run.is_plain:
+        token = Token(run, limit)
+        run.tokens[token] = None
+        core.tokens += 1
+        core.out.tokens.append(token)
+        return token
     plan = run.plan
     token = Token(run, limit if plan.timeout is None else 1)
     if plan.timeout is not None and plan.keeps_back:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from _thread import LockType, allocate_lock
-from collections import deque
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 
@@ -50,10 +49,7 @@ def post(job: JobExecutor, slot: SlotQueue, value: Any, timeout: float | None) -
             waiting = None
         else:
             waiting = Post(value)
-            if slot.posters is None:
-                slot.posters = deque()
-            slot.posters.append(waiting)
-            slot.run.is_awaited = True
+            slot.keep_waiting(waiting)
             if slot.free() > 0:  # a worker has taken one before it could know that it is awaited
                 slot.run.announce()
     if waiting is None:

@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
 from penstock.flow import set_state
-from penstock.run.emitters import UNLIMITED, CarefulEmitter, Emitter, OrderedEmitter
+from penstock.run.emitters import UNLIMITED, CarefulEmitter, Emitter, FailedEmitter, OrderedEmitter
 from penstock.run.matching import Bound, Message, Rule, messages_in
 
 if TYPE_CHECKING:
@@ -92,6 +92,13 @@ class SlotQueue:
         self.producers: tuple[RoutineRun, ...] = ()
         self.values: deque[tuple[int, float, ValueSummary]] | None = None
 
+    def keep_waiting(self, poster: Poster) -> None:
+        """A post waits for room from now on; under the job's lock."""
+        if self.posters is None:
+            self.posters = deque()
+        self.posters.append(poster)
+        self.run.is_awaited = True
+
     def depth(self) -> int:
         """Messages in the slot: waiting for others, ready, or granted and not begun.
 
@@ -141,17 +148,18 @@ class Poster(Protocol):
 class RoutineRun:
     """One routine in one job. `is_awaited`: somebody waits for room in one of its slots.
 
-    Written by the core: everything but `stop` (also an emitter that overruns), `dirty`,
-    `reports`, `log`, `refused` and the state.
+    `voice` is the only emitter its bodies have used, if there is such a one. Written by the core:
+    everything but `stop` (also an emitter that overruns), `voice`, `dirty`, `reports`, `log`,
+    `refused` and the state.
     """
 
     __slots__ = (
         "_state_lock", "activations", "attempts", "clocks", "continued", "dirty", "emitters",
-        "failures", "grant", "id", "index", "instance", "is_awaited", "job", "job_id", "limit",
-        "log", "logic", "next_at", "open", "over", "parked_out", "passed", "plan", "ready",
+        "failures", "grant", "id", "index", "instance", "is_awaited", "is_plain", "job", "job_id",
+        "limit", "log", "logic", "next_at", "open", "over", "parked_out", "passed", "plan", "ready",
         "refused", "reports", "retrying", "revoked", "rule", "seconds", "shared", "single",
         "skipping", "slots", "state_missing", "stop", "stops", "suspended", "ticks", "timer",
-        "timer_for", "tokens",
+        "timer_for", "tokens", "voice",
     )  # fmt: skip
 
     def __init__(
@@ -168,6 +176,8 @@ class RoutineRun:
         several = len(plan.events) > 2  # besides `failed`
         self.shared: deque[tuple[Emitter, Any]] | None = deque() if several else None
         self.emitters = [self._emitter(i) for i in range(len(plan.events))]
+        self.voice = self.emitters[0] if plan.is_plain and len(plan.events) == 2 else None
+        self.is_plain = plan.is_plain
         self.single = plan.is_single
         self.rule: Rule | None = plan.make_rule() if plan.make_rule is not None else None
         everybody = UNLIMITED if plan.is_async else workers
@@ -201,7 +211,9 @@ class RoutineRun:
         name = plan.events[index]
         if plan.is_careful or plan.copies[index] or self.job.checks_types or plan.refusing[index]:
             return CarefulEmitter(self, name, plan.event_types[index], plan.copies[index])
-        return Emitter(self, name) if self.shared is None else OrderedEmitter(self, name)
+        if self.shared is not None:
+            return OrderedEmitter(self, name)
+        return Emitter(self, name) if index < len(plan.events) - 1 else FailedEmitter(self, name)
 
     def announce(self) -> None:
         """Tell the job's loop that there is news; once until it has looked."""

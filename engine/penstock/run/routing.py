@@ -47,7 +47,8 @@ class RoutinePlan:
     ``targets`` maps events to where they go, ``refusing`` says of each event whether one of its
     targets refuses what doesn't fit. ``is_uniform``: each activation takes one message of each
     slot. ``is_single``: its one slot's messages are the activations. ``one_by_one``: the core is
-    asked before each. ``is_careful``: its emitters must look which attempt emits.
+    asked before each. ``is_careful``: its emitters must look which attempt emits. ``is_plain``:
+    its bodies run one after the other, and what they emit goes on at once.
     """
 
     id: str
@@ -75,8 +76,8 @@ class RoutinePlan:
     takes_latest: bool
     keeps_back: bool
     is_careful: bool
-    is_slow: bool
     takes_one: bool
+    is_plain: bool
 
     @property
     def is_source(self) -> bool:
@@ -198,8 +199,8 @@ def _row(
         takes_latest=not own and isinstance(activation, Latest),
         keeps_back=keeps_back,
         is_careful=careful,
-        is_slow=careful or shape.is_generator or not uniform,
         takes_one=single and len(shape.positional) == 1,
+        is_plain=not (careful or shape.is_generator) and uniform,
     )
 
 

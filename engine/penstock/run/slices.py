@@ -177,40 +177,45 @@ class Token:
         local.run, local.token = run, self
         report: Report | Token
         try:
-            if run.plan.is_async and not run.continued:
-                report = self._prepare(run)
-            elif run.continued or run.plan.is_slow:
-                report = self._slow_slice(run)
-            else:
+            if run.is_plain and not run.continued:
                 report = self._slice(run)
+            elif run.plan.is_async and not run.continued:
+                report = self._prepare(run)
+            else:
+                report = self._slow_slice(run)
         finally:
             local.run = local.token = None
-        self._hand_in(run, report)
+        if self.over:
+            report = self._without_bodies(run, report)
+        run.reports.append(report)
+        if not run.dirty:
+            run.dirty = True
+            run.job.announce(run)
+        if run.over:
+            run.job.late(run)  # nobody takes the news of a job that has ended
         return start + report.seconds
 
     def refuse(self, error: BaseException) -> None:
         """The pool won't run it."""
         self.run_.job.refuse(error)
 
-    def _hand_in(self, run: RoutineRun, report: Report | Token) -> None:
-        if self.over and isinstance(report, Report):
-            for item in (report.suspended, report.returned):
-                if isinstance(item, Suspended):
-                    close_body(run, item)
-            report = report._replace(suspended=None)
-        run.reports.append(report)
-        run.announce()
-        if run.over:
-            run.job.late(run)  # nobody takes the news of a job that has ended
+    def _without_bodies(self, run: RoutineRun, report: Report | Token) -> Report | Token:
+        """The report of a slice that doesn't count any more; generators in it are ended."""
+        if not isinstance(report, Report):
+            return report
+        for item in (report.suspended, report.returned):
+            if isinstance(item, Suspended):
+                close_body(run, item)
+        return report._replace(suspended=None)
 
     def _slice(self, run: RoutineRun) -> Report | Token:
         """Plain bodies, one after the other."""
-        popleft, logic, single = run.grant.popleft, run.logic, run.plan.takes_one
-        log = run.log
+        grant, logic, single, log = run.grant, run.logic, run.plan.takes_one, run.log
+        popleft = grant.popleft
         done = 0
         now = start = self.since
         end = start + SLICE_SECONDS
-        while done < self.limit and now <= end:
+        while grant and done < self.limit and now <= end:
             try:
                 entry = popleft()
             except IndexError:
@@ -361,7 +366,10 @@ class Token:
         coroutine_token.set(self)
         report = await self._await_body(run, start)
         self.ended = True
-        self._hand_in(run, report)
+        run.reports.append(self._without_bodies(run, report) if self.over else report)
+        run.announce()
+        if run.over:
+            run.job.late(run)
 
     async def _await_body(self, run: RoutineRun, start: float) -> Report:
         try:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Iterator
 from typing import Any
 
@@ -190,7 +189,8 @@ def test_waiting_posts_are_taken_in_when_there_is_room_and_dismissed_at_the_end(
     job.start(a__value=0)
     job.post("a.value", 1)
     posts = [Post(i) for i in (2, 3, 4)]
-    job.slot("a.value").posters = deque(posts)
+    for post in posts:
+        job.slot("a.value").keep_waiting(post)
     job.run("a")
 
     woken = job.news().wakes

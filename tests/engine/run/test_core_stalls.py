@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable
 from typing import Any, Literal
 
@@ -29,7 +28,6 @@ from penstock.run.messages import (
     Unstall,
 )
 from penstock.run.posting import Post
-from penstock.run.records import Poster
 
 SLOT = {"value": Slot(object)}
 
@@ -294,14 +292,14 @@ def test_a_post_that_waits_comes_in_when_its_slot_is_made_larger() -> None:
     job.feed(Start(keep_open=True))
     job.post("p.left", 0)
     posts = [Post(n) for n in range(1, 4)]
-    waiting: deque[Poster] = deque(posts)
-    job.slot("p.left").posters = waiting
+    for post in posts:
+        job.slot("p.left").keep_waiting(post)
 
     out = job.feed(Resize(job.slot("p.left"), 3))
 
     assert [post.taken for post in posts] == [True, True, False]
     assert out.wakes == [post.latch for post in posts[:2]]
-    assert list(waiting) == posts[2:]
+    assert list(job.slot("p.left").posters or ()) == posts[2:]
 
 
 # ---- bodies that stand
@@ -458,7 +456,7 @@ def test_a_body_whose_own_post_waits_is_part_of_a_stall() -> None:
     def posting(self: Any) -> None:
         slot = job.slot("p.left")
         post = Post("mine")
-        slot.posters = deque([post])
+        slot.keep_waiting(post)
         job.stand_at("post here", lambda: during.append(job.news()))
         during.append((job.core.stalled, job.of(Stalled)[-1].routines))
         job.feed(Unstall("drop"))

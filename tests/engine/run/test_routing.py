@@ -216,7 +216,7 @@ def test_emitters_are_careful_where_attempts_are_kept_apart(
 ) -> None:
     plan = row(pass_on(**attributes))
 
-    assert (plan.keeps_back, plan.is_careful, plan.is_slow) == (kept_back, careful, careful)
+    assert (plan.keeps_back, plan.is_careful, plan.is_plain) == (kept_back, careful, not careful)
 
 
 def test_only_a_batch_or_a_finish_has_a_last_turn() -> None:
