@@ -403,6 +403,8 @@ class JobExecutor:
         thread = self.event_loop_thread
         if self._drainer == threading.get_ident() or self._is_in_own_body():
             return self.core.status
+        if not self._over and (timeout is None or timeout > 0):
+            _leave_the_place_to_others()
         if self._wait_for_the_end(timeout) and thread is not None:
             thread.join()
         return self.core.status
@@ -428,6 +430,16 @@ class JobExecutor:
 
     def _now(self) -> float:
         return self._wall + self.thread_pool.steward.now()
+
+
+def _leave_the_place_to_others() -> None:
+    """In a body: another job is waited for, and may need this worker, so it leaves the count.
+
+    The body still counts as running: it goes on when that job has ended, be its own held or not.
+    """
+    token = local.token
+    if token is not None and not token.over and isinstance(token.run_.job, JobExecutor):
+        token.run_.job._leave_the_count(token)
 
 
 class _Closing:

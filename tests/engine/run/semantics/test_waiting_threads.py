@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
+from functools import partial
 from typing import Any, Literal
+
+import pytest
 
 from helpers.bodies import Gate, gated, gated_source
 from helpers.conservation import check_conservation
@@ -136,16 +139,100 @@ def test_21_wait_in_an_instrument_gives_the_present_status(loop: Loop) -> None:
     assert seen[-1] == ("ended", JobStatus.COMPLETED)
 
 
-def test_21_a_body_may_wait_for_another_job(loop: Loop) -> None:
+@pytest.mark.parametrize("workers", [1, 2])
+@pytest.mark.parametrize("way", ["handle", "manager"])
+def test_21_a_body_may_wait_for_another_job(loop: Loop, workers: int, way: str) -> None:
     def logic(self: Any) -> None:
         other = runtime.exec(chain(source(range(5)), pass_on()))
-        self.out.emit((other.wait(DEADLINE), other.outputs["b.out"]))
+        wait = other.wait if way == "handle" else partial(runtime.jobs.wait, other.id)
+        self.out.emit((wait(DEADLINE), other.outputs["b.out"]))
 
-    with Runtime(workers=2, loop=loop) as runtime:
-        job = runtime.exec(chain(routine(logic)))
+    with Runtime(workers=workers, loop=loop) as runtime:
+        for _ in range(3):
+            job = runtime.exec(chain(routine(logic)))
+            assert job.wait(DEADLINE) is JobStatus.COMPLETED
+            assert job.outputs["a.out"] == [(JobStatus.COMPLETED, list(range(5)))]
+
+
+def test_21_jobs_may_wait_for_each_other_deeper_than_there_are_workers(loop: Loop) -> None:
+    def logic(self: Any, depth: int) -> None:
+        if depth:
+            inner = runtime.exec(flow, {"a.depth": depth - 1})
+            assert inner.wait(DEADLINE) is JobStatus.COMPLETED
+            depth = inner.outputs["a.out"][0] + 1
+        self.out.emit(depth)
+
+    flow = chain(routine(logic, slots={"depth": Slot(int)}))
+    with Runtime(workers=1, loop=loop) as runtime:
+        job = runtime.exec(flow, {"a.depth": 12})
         assert job.wait(DEADLINE) is JobStatus.COMPLETED
 
-    assert job.outputs["a.out"] == [(JobStatus.COMPLETED, list(range(5)))]
+    assert job.outputs["a.out"] == [12]
+
+
+def test_21_a_body_that_waits_for_another_job_leaves_the_count_and_comes_back(loop: Loop) -> None:
+    gate = Gate()
+    with Runtime(workers=1, loop=loop) as runtime:
+        other = runtime.exec(chain(pass_on()), keep_open=True)
+
+        def logic(self: Any) -> None:
+            for _ in range(3):
+                other.wait(0)
+            gate.wait_here()
+            other.wait(DEADLINE)
+
+        job = runtime.exec(chain(routine(logic)))
+        gate.wait_came()
+        assert runtime.statistics().spare_threads == 0, "who only looks doesn't leave"
+        gate.open()
+        until(lambda: runtime.statistics().spare_threads == 1)
+
+        run_another_job(runtime)
+        assert (job.status, job.routines["a"].running) == (JobStatus.RUNNING, 1)
+        assert runtime.statistics().running == {job.id: {"a": 1}}
+        runtime.jobs.close(other.id)
+
+        assert job.wait(DEADLINE) is JobStatus.COMPLETED
+        most = Gate()
+        two = [runtime.exec(chain(gated_source(most))) for _ in range(2)]
+        most.wait_came()
+        most.let_go()
+        most.wait_came(2)
+        most.open()
+        assert {one.wait(DEADLINE) for one in two} == {JobStatus.COMPLETED}
+        assert most.most_inside == 1, "one worker is in the count again"
+
+
+def test_21_a_body_waits_for_another_job_as_long_as_it_says(loop: Loop) -> None:
+    with Runtime(workers=1, loop=loop) as runtime:
+        other = runtime.exec(chain(pass_on()), keep_open=True)
+        until(lambda: other.status is JobStatus.IDLE)
+
+        job = runtime.exec(chain(routine(lambda self: self.out.emit(other.wait(0.01)))))
+        assert job.wait(DEADLINE) is JobStatus.COMPLETED
+
+    assert job.outputs["a.out"] == [JobStatus.IDLE]
+
+
+def test_21_a_job_that_is_cancelled_while_its_body_waits_ends_at_once(loop: Loop) -> None:
+    over = threading.Event()
+    with Runtime(workers=1, loop=loop) as runtime:
+        other = runtime.exec(chain(pass_on()), keep_open=True)
+
+        def logic(self: Any) -> None:
+            assert other.wait(DEADLINE) is JobStatus.COMPLETED
+            over.set()
+
+        job = runtime.exec(chain(routine(logic)))
+        until(lambda: runtime.statistics().spare_threads == 1)
+        runtime.jobs.cancel(job.id)
+
+        assert job.wait(DEADLINE) is JobStatus.CANCELLED
+        until(lambda: runtime.statistics().abandoned_threads == 1)
+        run_another_job(runtime)
+        assert not over.is_set()
+        runtime.jobs.close(other.id)
+        assert over.wait(DEADLINE)
 
 
 def test_21_all_events_are_told_before_wait_returns(loop: Loop) -> None:
