@@ -62,7 +62,7 @@ class Batch(Activation):
     """Activate with a list of ``size`` messages of the routine's only slot.
 
     Fewer are taken when the oldest of them has waited ``max_wait`` seconds (None: as long as it
-    takes), and right before ``finish()``.
+    takes), and right before ``finish()``, when no more can come.
     """
 
     size: int

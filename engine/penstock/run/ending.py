@@ -21,8 +21,9 @@ STANDING = ("emit", "post here")
 
 def look_for_the_end(core: JobCore) -> None:
     """Called when nothing more has come in: is anything left that could go on?"""
-    busy = core.tokens or core.parked or core.timers.keeping
-    if busy or any(r.ready or r.suspended or r.grant or r.continued for r in core.runs):
+    busy = core.tokens or core.parked
+    busy = busy or any(r.ready or r.suspended or r.grant or r.continued for r in core.runs)
+    if busy or _waits_for_a_timer(core):
         _look_for_a_stall(core)
     elif core.keep_open:
         if core.hold is None:
@@ -31,11 +32,43 @@ def look_for_the_end(core: JobCore) -> None:
         end(core, JobStatus.COMPLETED, None)
 
 
+def _waits_for_a_timer(core: JobCore) -> bool:
+    """Whether something is to come by itself in time.
+
+    The time of a batch that goes in its routine's last turn anyway needn't be waited for.
+    """
+    pending = core.timers.keeping
+    if core.keep_open or not pending:
+        return pending > 0
+    return pending > sum(_goes_in_its_last_turn(core, run) for run in core.runs)
+
+
+def _goes_in_its_last_turn(core: JobCore, run: RoutineRun) -> bool:
+    """Whether a batch waits that nothing can add to once everything before it is worked off.
+
+    In a circle what goes may come back, so its time sets the pace there.
+    """
+    waits = run.timer is not None and isinstance(run.rule, Batches)
+    return waits and run.index in core.finishing and not _is_in_a_circle(core, run.index)
+
+
+def _is_in_a_circle(core: JobCore, index: int) -> bool:
+    found: set[int] = set()
+    todo = [index]
+    while todo:
+        after = {target for event in core.plan.routines[todo.pop()].targets for target, _ in event}
+        todo += after - found
+        found |= after
+    return index in found
+
+
 def _start_next_finish(core: JobCore) -> bool:
     """Make the next last turn ready; False when none is left."""
     while core.finishing:
         run = core.runs[core.finishing[0]]
         if not run.skipping and flush(run):
+            core.timers.call_off(run.timer)
+            run.timer = None
             pump(core, run)
             return True
         core.finishing.popleft()

@@ -167,17 +167,108 @@ def test_a_batch_goes_when_its_oldest_message_has_waited_long_enough() -> None:
     assert job.status == "IDLE"
 
 
-def test_a_job_with_a_batch_that_waits_is_not_at_its_end() -> None:
+def test_a_batch_goes_at_once_when_nothing_can_come_to_it_any_more() -> None:
     seen: list[Any] = []
     job = Driven(chain(burst([1, 2, 3, 4]), batches(seen, 3, max_wait=LONG)))
+
     job.start()
     job.work()
-    assert (seen, job.status) == ([[1, 2, 3]], "RUNNING")
+
+    assert (seen, job.status) == ([[1, 2, 3], [4]], "COMPLETED")
+    assert job.core.deadline() is None
+
+
+def test_a_batch_of_a_job_kept_open_waits_until_that_is_closed() -> None:
+    seen: list[Any] = []
+    job = kept_open(batches(seen, 3, max_wait=LONG))
+    job.post("a.value", 1)
+    job.work()
+    assert (seen, job.status) == ([], "RUNNING")
+
+    closed(job)
+
+    assert seen == [[1]]
+
+
+def test_a_batch_waits_while_a_timer_may_still_send_to_it() -> None:
+    seen: list[Any] = []
+    ticks: list[int] = []
+    job = Driven(chain(ticking(ticks, times=2), batches(seen, 3, max_wait=3 * LONG)))
+    job.start()
+    job.work()
+    assert (seen, job.status) == ([], "RUNNING")
 
     job.pass_time(LONG)
     job.work()
 
-    assert (seen, job.status) == ([[1, 2, 3], [4]], "COMPLETED")
+    assert (seen, job.status) == ([[1, 2]], "COMPLETED")
+
+
+def test_a_batch_waits_for_what_the_batch_before_it_and_finish_send() -> None:
+    seen: list[Any] = []
+
+    def logic(self: Any, value: list[Any]) -> None:
+        self.out.emit(len(value))
+
+    first = routine(
+        logic,
+        slots=SLOT,
+        activation=Batch(3, LONG),
+        finish=lambda self: self.out.emit("end"),
+    )
+    job = Driven(chain(burst([1, 2, 3, 4]), first, batches(seen, 9, max_wait=LONG)))
+
+    job.start()
+    job.work()
+
+    assert (seen, job.status) == ([[3, 1, "end"]], "COMPLETED")
+
+
+def test_a_batch_in_a_circle_goes_when_its_time_has_come() -> None:
+    """What it sends may come back to it, and its time is what paces that."""
+    seen: list[Any] = []
+
+    def logic(self: Any, value: list[int]) -> None:
+        seen.append(value)
+        for number in value:
+            if number:
+                self.out.emit(number - 1)
+
+    again = routine(logic, slots=SLOT, activation=Batch(5, LONG))
+    flow = flow_of(
+        {"s": burst([2, 1]), "b": again, "p": pass_on()},
+        "s.out -> b.value", "b.out -> p.value", "p.out -> b.value",
+    )  # fmt: skip
+    job = Driven(flow)
+    job.start()
+    for many in range(3):
+        job.work()
+        assert (len(seen), job.status) == (many, "RUNNING")
+        job.pass_time(LONG)
+    job.work()
+
+    assert (seen, job.status) == ([[2, 1], [1, 0], [0]], "COMPLETED")
+
+
+def test_what_comes_to_a_batch_after_its_last_turn_waits_for_its_time() -> None:
+    seen: list[Any] = []
+
+    def finish(self: Any) -> None:
+        job.post("b.value", 9)
+
+    last = routine(lambda self, value: None, slots=SLOT, events=(), finish=finish)
+    flow = flow_of(
+        {"b": batches(seen, 3, max_wait=LONG), "s": burst([1]), "z": last}, "s.out -> z.value"
+    )
+    job = Driven(flow)
+    job.start()
+    job.work()
+    assert (seen, job.status) == ([], "RUNNING")
+
+    job.pass_time(LONG)
+    job.work()
+
+    assert (seen, job.status) == ([[9]], "COMPLETED")
 
 
 def test_a_batch_that_fills_in_time_takes_its_clock_along() -> None:

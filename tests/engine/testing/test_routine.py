@@ -247,7 +247,7 @@ def test_batches_are_full_or_waited_long_enough() -> None:
     assert run_routine(batch, 1, 2, 3, 4, Gap(10.0), 5, clock=clock)["out"] == [
         ([1, 2, 3], 0.0),
         ([4], 2.0),
-        ([5], 12.0),
+        ([5], 10.0),
     ]
 
 
