@@ -32,7 +32,8 @@ class RuntimeStatistics:
     """The shared pool and who uses it, at one moment.
 
     ``backlog`` counts slices that wait for a worker. ``spare_threads`` are workers above the
-    count: their bodies stand in emit, checkpoint or post, or they are kept for reuse.
+    count: their bodies stand in emit, checkpoint or post or wait for another job, or they are
+    kept for reuse.
     ``abandoned_threads`` are in bodies whose activation is over. ``running`` maps job -> routine
     -> activations running now, coroutines among them, as ``JobState.routines`` counts them.
     """

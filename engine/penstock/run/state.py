@@ -164,7 +164,7 @@ class JobState:
         """Block until the job has ended or `timeout` seconds are over; returns the status then.
 
         Never raises. On the job's own loop thread or in one of its bodies it can't wait and
-        returns the present status.
+        returns the present status; a body of another job leaves its place to others meanwhile.
         """
         return self._wait(timeout)
 
