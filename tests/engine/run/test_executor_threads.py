@@ -11,10 +11,12 @@ import pytest
 from helpers.bodies import Gate, gated_source
 from helpers.flows import chain, pass_on, source
 from helpers.recording import RecordingInstrument
-from penstock import JobStatus, Runtime
+from penstock import Instrument, JobStatus, Runtime
+from penstock.observe import JobProgress
 from penstock.run import core as core_module
 from penstock.run.core import JobCore
-from penstock.run.messages import Cancel, Pause, Resume
+from penstock.run.messages import Cancel, Pause, Resume, Sample
+from penstock.testing import InlineRuntime
 
 DEADLINE = 20.0
 
@@ -54,6 +56,28 @@ def test_what_is_appended_while_the_loop_goes_to_sleep_is_not_left_lying() -> No
         assert job.wait(DEADLINE) is JobStatus.CANCELLED
         assert late == [False]
         gate.open()
+
+
+def test_on_the_pool_a_loop_that_always_has_something_to_do_gives_way_to_others() -> None:
+    """An instrument asks anew at each answer, so the queue is never empty when it is looked at."""
+    enough = 10_000
+    answers = 0
+
+    class Asks(Instrument):
+        def on_job_progress(self, event: JobProgress) -> None:
+            nonlocal answers
+            answers += event.job_id == busy.id
+            if answers < enough:
+                runtime.jobs.get(busy.id).send(Sample())
+
+    with InlineRuntime(instruments=[Asks()]) as runtime:
+        busy, other = [runtime.exec(chain(pass_on()), keep_open=True) for _ in range(2)]
+        runtime.run()
+        runtime.jobs.get(busy.id).send(Sample())
+        runtime.jobs.cancel(other.id)
+
+        assert other.wait() is JobStatus.CANCELLED
+        assert 0 < answers < enough / 10
 
 
 def test_wait_joins_the_finished_loop_thread() -> None:
