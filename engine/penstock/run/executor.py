@@ -184,6 +184,7 @@ class JobExecutor:
         with self.lock:
             if self._is_over(token):
                 _open(latch)
+                return
             token.latch, token.parked_at = latch, why
             self.core.somebody_stands = True
         self._leave_the_count(token)

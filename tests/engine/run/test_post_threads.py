@@ -11,7 +11,9 @@ import pytest
 from helpers.bodies import Gate, gated, gated_source
 from helpers.driven import check_slot
 from helpers.flows import chain, flow_of, pass_on, routine, sink, source
+from helpers.waiting import until
 from penstock import (
+    Cancelled,
     InvalidValue,
     JobEnded,
     JobStatus,
@@ -244,6 +246,40 @@ def test_posting_from_a_body_of_another_job(runtime: Runtime) -> None:
     alive.open()
     target.wait(DEADLINE)
     assert target.outputs["p.out"] == [5]
+
+
+def test_a_generator_that_is_closed_does_not_wait_in_a_post(runtime: Runtime) -> None:
+    """Its activation is over when its ``finally`` runs, so it isn't let in nor left standing."""
+    gate = Gate()
+    full = runtime.exec(chain(gated(gate, capacity=1)), keep_open=True)
+    runtime.post(full.id, "a.value", 1)
+    gate.wait_came()
+    runtime.post(full.id, "a.value", 2)
+    raised: list[type[BaseException]] = []
+    closed = threading.Event()
+
+    def logic(self: Any) -> Iterator[None]:
+        try:
+            while not self.cancelled:
+                yield
+        finally:
+            try:
+                runtime.post(full.id, "a.value", 3)
+            except BaseException as error:  # noqa: BLE001  what is raised is looked at
+                raised.append(type(error))
+            closed.set()
+
+    job = runtime.exec(chain(routine(logic)))
+    runtime.jobs.pause(job.id)
+    until(lambda: job.status is JobStatus.PAUSED and bool(job.routines["a"].ready))
+    runtime.jobs.cancel(job.id)
+
+    assert closed.wait(DEADLINE)
+    assert raised == [Cancelled]
+    gate.open()
+    runtime.jobs.close(full.id)
+    assert full.wait(DEADLINE) is JobStatus.COMPLETED
+    assert full.outputs["a.out"] == [1, 2]
 
 
 def test_posts_to_a_held_job_wait_in_their_slot(runtime: Runtime) -> None:
