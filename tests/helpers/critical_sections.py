@@ -56,8 +56,8 @@ LOOP = (
     ("arm", "announce", "send", "close", "start", "drain", "_drain", "_loop", "_close", "due"),
 )
 EMITTING: tuple[Any, tuple[str, ...]] = (emitters, ())
-NEWS = (core, ("take_news", "_take_in_order", "_reported", "_begun_or_overrun"))
-SLICES = (slices, ("run", "_slice", "_slow_slice", "_hand_in", "_stands", "_deliver_kept"))
+NEWS = (core, ("take_news", "_take_emitted", "_take_in_order", "_reported", "_begun_or_overrun"))
+SLICES = (slices, ("run", "_slow_slice", "_hand_in", "_stands", "_deliver_kept"))
 RECORDS = (records, ("announce", "pop_any", "make_state", "free"))
 GATES = (granting, ("close_gates", "recall", "hold", "tell_new_next", "issue_for_grant"))
 STANDING = (executor, ("wait_for_room", "stand", "_leave_the_count", "_stands_while_held", "sleep"))
@@ -827,7 +827,7 @@ _ALL: list[tuple[Scenario, Traced]] = [
     (emits_wait_for_room, [LOOP, EMITTING, NEWS, STANDING]),
     (emits_park_no_more_than_they_may, [EMITTING, NEWS, STANDING]),
     (two_producers_wait_for_one_slot, [EMITTING, NEWS, STANDING]),
-    (a_hold_tells_exactly_what_had_begun, [(slices, ("_slice", "_hand_in")), GATES]),
+    (a_hold_tells_exactly_what_had_begun, [(slices, ("run", "_hand_in")), GATES]),
     (holds_and_resumes_cross, [LOOP, SLICES, GATES]),
     (a_step_lets_one_go, [SLICES, GATES, NEWS, (holding, ())]),
     (cancel_reaches_who_stands, [STANDING, EMITTING, POSTING, (ending, ("close", "abandon"))]),

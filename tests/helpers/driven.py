@@ -21,7 +21,7 @@ from penstock.run.instructions import Instructions, Wants
 from penstock.run.messages import Message, Posted, Resize, Start, Tick, Unstall
 from penstock.run.records import RoutineRun, SlotQueue
 from penstock.run.routing import compile_flow
-from penstock.run.slices import Suspended, Token
+from penstock.run.slices import PlainToken, Suspended, Token
 
 AnyEvent = TypeVar("AnyEvent", bound=EngineEvent)
 
@@ -183,13 +183,13 @@ class Driven:
         act = self._mark_hooks.pop(token.routine, None)
         if act is not None:
             _HookedToken.hooks[id(token)] = act
-            token.__class__ = _HookedToken
-        outer = local.run, local.token  # a body may run another one here, as on another thread
+            token.__class__ = _HookedPlain if isinstance(token, PlainToken) else _HookedToken
+        outer = local.token  # a body may run another one here, as on another thread
         try:
             with patch.object(slices, "SLICE_SECONDS", 3600.0):  # no slice ends for want of time
                 self._run(token)
         finally:
-            local.run, local.token = outer
+            local.token = outer
         return token
 
     def _run(self, token: Token) -> None:
@@ -312,6 +312,10 @@ class _HookedToken(Token):
         super().__setattr__(name, value)
         if name == "mark" and value is not None and (act := self.hooks.pop(id(self), None)):
             act()
+
+
+class _HookedPlain(_HookedToken, PlainToken):
+    __slots__ = ()
 
 
 def check_slot(ref: str, slot: SlotCount, in_flight: int = 0, is_bounded: bool = True) -> None:

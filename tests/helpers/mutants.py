@@ -171,13 +171,10 @@ MUTANTS = (
     Mutant(
         "what is pending is taken before the room is cleared",
         "emissions_are_seen_while_the_body_runs",
-        core.JobCore.take_news,
+        core.JobCore._take_emitted,
         (
             ("emitter.room = 0", ""),
-            (
-                "values = [pending.popleft() for _ in range(waiting)]",
-                "values = [pending.popleft() for _ in range(waiting)]\nemitter.room = 0",
-            ),
+            ("waiting = len(pending)", "waiting = len(pending)\nemitter.room = 0"),
         ),
     ),
     Mutant(
@@ -188,11 +185,23 @@ MUTANTS = (
             (
                 """
                 self.room = self.soft
-                run.announce()
+                if not run.dirty:
                 """,
                 """
-                run.announce()
+                if not run.dirty:
+                """,
+            ),
+            (
+                """
+                    run.dirty = True
+                    run.job.announce(run)
+                return
+                """,
+                """
+                    run.dirty = True
+                    run.job.announce(run)
                 self.room = self.soft
+                return
                 """,
             ),
         ),
@@ -211,16 +220,16 @@ MUTANTS = (
     Mutant(
         "a routine is marked as announced after the announcement",
         "emissions_come_before_their_report",
-        records.RoutineRun.announce,
+        slices.PlainToken.run,
         (
             (
                 """
-                self.dirty = True
-                self.job.announce(self)
+                run.dirty = True
+                run.job.announce(run)
                 """,
                 """
-                self.job.announce(self)
-                self.dirty = True
+                run.job.announce(run)
+                run.dirty = True
                 """,
             ),
         ),
@@ -228,16 +237,18 @@ MUTANTS = (
     Mutant(
         "a report is announced before it is there",
         "emissions_come_before_their_report",
-        slices.Token._hand_in,
+        slices.PlainToken.run,
         (
+            ("run.reports.append(report)", ""),
             (
                 """
-                run.reports.append(report)
-                run.announce()
+                if run.over:
+                    run.job.late(run)  # nobody takes the news of a job that has ended
                 """,
                 """
-                run.announce()
                 run.reports.append(report)
+                if run.over:
+                    run.job.late(run)
                 """,
             ),
         ),
@@ -265,18 +276,18 @@ MUTANTS = (
                 "if False:",
             ),
         ),
-        [(posting, ("post",)), (slices, ("_slice",))],
+        [(posting, ("post",)), (slices, ("run",))],
     ),
     Mutant(
         "a worker tells of its message before it counts as begun",
         "a_hold_tells_exactly_what_had_begun",
-        slices.Token._slice,
+        slices.PlainToken.run,
         (("self.mark = entry", "self.mark = self.begun = entry"),),
     ),
     Mutant(
         "a worker reads the gate before it marks what it took",
         "a_hold_tells_exactly_what_had_begun",
-        slices.Token._slice,
+        slices.PlainToken.run,
         (
             (
                 """
@@ -290,21 +301,21 @@ MUTANTS = (
                 """,
             ),
         ),
-        [(slices, ("_slice",)), (granting, ("close_gates", "tell_new_next"))],
+        [(slices, ("run",)), (granting, ("close_gates", "tell_new_next"))],
     ),
     Mutant(
         "a hold is told though a worker hasn't decided",
         "a_hold_tells_exactly_what_had_begun",
         granting.tell_new_next,
         (("if any(token.undecided for run in core.runs for token in run.tokens):", "if False:"),),
-        [(slices, ("_slice",)), (granting, ("close_gates", "tell_new_next"))],
+        [(slices, ("run",)), (granting, ("close_gates", "tell_new_next"))],
     ),
     Mutant(
         "what comes back goes behind the others",
         "a_hold_tells_exactly_what_had_begun",
         granting.give_back,
         (("run.ready.appendleft(item)", "run.ready.append(item)"),),
-        [(slices, ("_slice",)), (granting, ("close_gates",))],
+        [(slices, ("run",)), (granting, ("close_gates",))],
     ),
     Mutant(
         "a body that stands says so after it left the count",

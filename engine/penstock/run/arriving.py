@@ -55,29 +55,32 @@ def route(
 
 
 def route_one(core: JobCore, emitter: Emitter, value: Any) -> None:
-    """`route` for one value; the short way where it goes into the grant of one open routine."""
-    slot = emitter.sole
-    if slot is not None and not (core.tell.wants.values or core.tell.wants.kind(MessageQueued)):
+    """`route` for one value; the short way into the grants of open routines."""
+    if not emitter.is_plain or core.tell.wants.values or core.tell.wants.kind(MessageQueued):
+        route(core, emitter, [value], emitter.refusing)
+        return
+    core.last_number = number = core.last_number + 1
+    message = (number, value)
+    emitter.emitted += 1
+    for slot in emitter.targets:
         run = slot.run
         grant = run.grant
         depth = len(grant) + 1
-        if run.open and not slot.parked and depth + len(run.ready) + slot.reserved <= slot.capacity:
-            grant.append((core.next_number(), value))
-            emitter.emitted += 1
-            slot.posted += 1
-            if depth > slot.high_water:
-                slot.high_water = depth
-            if len(run.tokens) < run.limit:
-                if run.tokens or run.retrying:
-                    issue_for_grant(core, run)
-                else:
-                    issue(core, run, SLICE)
-            emitter.soft -= 1
-            emitter.hard -= 1
-            if emitter.soft < MEASURED_BELOW or core.parked:
-                emitter.measure()
-            return
-    route(core, emitter, [value], emitter.refusing)
+        if not run.open or slot.parked or depth + len(run.ready) + slot.reserved > slot.capacity:
+            arrive(core, slot, [message], emitter, emitter.owner)
+            continue
+        grant.append(message)
+        slot.posted += 1
+        if depth > slot.high_water:
+            slot.high_water = depth
+        if not (run.tokens or run.retrying):
+            issue(core, run, SLICE)
+        elif len(run.tokens) < run.limit:
+            issue_for_grant(core, run)
+    emitter.soft -= 1
+    emitter.hard -= 1
+    if emitter.soft < MEASURED_BELOW or core.parked:
+        emitter.measure()
 
 
 def _granted(core: JobCore, slot: SlotQueue, messages: list[Message]) -> bool:

@@ -65,7 +65,7 @@ from penstock.run.messages import (
 )
 from penstock.run.records import RoutineRun, Shell, SlotQueue
 from penstock.run.routing import Plan
-from penstock.run.slices import Report, Special, Token
+from penstock.run.slices import PlainToken, Report, Special, Token
 from penstock.run.state import JobStatus, moved
 from penstock.run.telling import Teller
 from penstock.run.timers import Timer, Timers
@@ -119,7 +119,7 @@ class JobCore:
         self.finishing = deque(plan.finish_order)
         self.gave_room: dict[SlotQueue, None] = {}  # a set in order
         self.somebody_stands = False
-        self._number = 0
+        self.last_number = 0
         self._sample_wanted = self._params_reserved = False
         self._time_is_up: Timer | None = None
         self._timeout = self._time_left = 0.0
@@ -143,8 +143,7 @@ class JobCore:
                         for i, s in enumerate(emitter.targets)
                         if any(s.run is other.run for other in emitter.targets[:i])
                     )
-                elif len(targets) == 1 and not (emitter.refusing or emitter.copies):
-                    emitter.sole = emitter.targets[0]
+                emitter.is_plain = not (emitter.refusing or emitter.copies or emitter.again)
                 emitter.measure()
 
     # ---- what comes in
@@ -362,9 +361,7 @@ class JobCore:
 
     def _begun_or_overrun(self, run: RoutineRun) -> None:
         """News without a report: an awaited message was taken, or a body emits a lot."""
-        if run.is_awaited:
-            for slot in run.slots:
-                make_room(self, slot)
+        self._make_room(run)
         if run.stop and self.hold is None and not run.parked_out:
             free(self, run)
 
@@ -381,30 +378,26 @@ class JobCore:
 
         Those behind one that ends the job stay for the end to count.
         """
+        if many == 1 and run.open and isinstance(token := run.reports[0], PlainToken):
+            run.reports.popleft()
+            self._take_plain(run, token)
+            if run.is_awaited:
+                self._make_room(run)
+            if run.stop or run.grant or run.ready or run.continued or run.suspended:
+                free(self, run)
+            return
         step_token = self.step_token
         stepped = False
         for _ in range(many):
             report = run.reports.popleft()
             stepped = stepped or report.token is step_token
-            if report.token.over:
-                if report.suspended is not None:
-                    self.out.bodies.append((run, report.suspended))
-            elif report.__class__ is Token:
-                run.tokens.pop(report, None)
-                self.tokens -= 1
-                run.activations += report.done
-                run.seconds += report.seconds
-                for slot in run.slots:
-                    slot.consumed += report.done
-                if report.done and self.tell.wants.kind(SliceEnded):
-                    self.tell.slice_ended(run, report)
+            if isinstance(report, PlainToken):
+                self._take_plain(run, report)
             else:
                 self._take_report(run, report)
-                if self.is_over:
-                    return
-        if run.is_awaited:
-            for slot in run.slots:
-                make_room(self, slot)
+            if self.is_over:
+                return
+        self._make_room(run)
         if stepped and self.hold is not None:
             self.step_ended(self.hold)
         elif self.hold is not None or run.parked_out:
@@ -412,8 +405,31 @@ class JobCore:
         elif run.stop or not run.open or run.ready or run.grant or run.suspended or run.continued:
             free(self, run)
 
-    def _take_report(self, run: RoutineRun, report: Report | Token) -> None:
+    def _make_room(self, run: RoutineRun) -> None:
+        if run.is_awaited:
+            for slot in run.slots:
+                make_room(self, slot)
+
+    def _take_plain(self, run: RoutineRun, token: PlainToken) -> None:
+        """A slice of plain bodies that all ended well."""
+        if token.over:
+            return
+        done = token.done
+        run.tokens.pop(token, None)
+        self.tokens -= 1
+        run.activations += done
+        run.seconds += token.seconds
+        for slot in run.slots:
+            slot.consumed += done
+        if done and self.tell.wants.kind(SliceEnded):
+            self.tell.slice_ended(run, token)
+
+    def _take_report(self, run: RoutineRun, report: Report) -> None:
         token = report.token
+        if token.over:
+            if report.suspended is not None:
+                self.out.bodies.append((run, report.suspended))
+            return
         run.tokens.pop(token, None)
         self.tokens -= 1
         run.activations += report.done + report.finished
@@ -493,13 +509,13 @@ class JobCore:
 
     def next_number(self) -> int:
         """The number of the next message, or of a generator that is ready again."""
-        self._number += 1
-        return self._number
+        self.last_number += 1
+        return self.last_number
 
     def numbered(self, values: Sequence[Any]) -> list[Numbered]:
         """Values as messages, in their order."""
-        first = self._number + 1
-        self._number += len(values)
+        first = self.last_number + 1
+        self.last_number += len(values)
         return [(first, values[0])] if len(values) == 1 else list(enumerate(values, first))
 
 

@@ -4,8 +4,7 @@ A worker appends to `pending` and announces the routine; only the core takes fro
 events of a routine share one, of (emitter, value), so that their order holds. `room` is
 how many values `pending` may hold before the next `emit` must do more than append: 0 means that
 the routine isn't announced yet. `soft` is what fits downstream, `hard` what may wait beyond it;
-below 0 when more waits there already. `sole` is the one slot it goes to, where all its values are
-passed on as they are.
+below 0 when more waits there already. `is_plain`: its values go to all its targets as they are.
 """
 
 from __future__ import annotations
@@ -28,9 +27,8 @@ UNLIMITED = 1 << 60
 
 
 class Local(threading.local):
-    """The routine of a job whose slice this thread runs, and the token, if any."""
+    """The token whose slice this thread runs, if any."""
 
-    run: RoutineRun | None = None
     token: Token | None = None
 
 
@@ -48,8 +46,8 @@ class Emitter:
     """One event of one routine in one job."""
 
     __slots__ = (
-        "_append", "again", "copies", "emitted", "hard", "home", "name", "outputs", "owner",
-        "pending", "ref", "refusing", "room", "run", "soft", "sole", "targets", "values",
+        "_append", "again", "copies", "emitted", "hard", "home", "is_plain", "name", "outputs",
+        "owner", "pending", "ref", "refusing", "room", "run", "soft", "targets", "values",
     )  # fmt: skip
 
     def __init__(self, run: RoutineRun, name: str) -> None:
@@ -67,7 +65,7 @@ class Emitter:
         self.targets: tuple[SlotQueue, ...] = ()
         self.again: tuple[SlotQueue, ...] = ()
         self.refusing: tuple[SlotQueue, ...] = ()
-        self.sole: SlotQueue | None = None
+        self.is_plain = False
         self.emitted = 0
         self.outputs: deque[Any] | None = None
         self.values: deque[tuple[int, float, ValueSummary]] | None = None
@@ -78,12 +76,12 @@ class Emitter:
         May wait for room downstream. Raises EmitOutsideActivation anywhere else, and Cancelled
         once the job has ended.
         """
-        run = local.run
-        if run is None or run is not self.run:
-            raise self._refusal(run)
+        token = local.token
+        if token is None or token.run_ is not self.run:
+            raise self._refusal(token)
         self._append(value)
         if len(self.pending) > self.room:
-            self._announce(run)
+            self._announce(token.run_)
 
     def put(self, value: Any) -> None:
         """Add to `pending` what is to go on."""
@@ -124,10 +122,10 @@ class Emitter:
         if waiting > self.hard:
             run.job.wait_for_room(self)
 
-    def _refusal(self, running: RoutineRun | None) -> BaseException:
+    def _refusal(self, running: Token | None) -> BaseException:
         """The error of an emit that isn't delivered; counted."""
         self.home.refused += 1
-        if self.run is None and running is self.home:
+        if self.run is None and running is not None and running.run_ is self.home:
             return Cancelled(f"{self.ref}: the job has ended")
         return EmitOutsideActivation(
             f"{self.ref} was emitted outside an activation; emit on the thread that runs logic",
@@ -143,9 +141,9 @@ class FailedEmitter(Emitter):
 
     def emit(self, value: Any) -> None:
         """As `Emitter.emit`."""
-        run = local.run
-        if run is not None and run is self.run:
-            run.voice = None  # the core looks at all emitters from now on
+        token = local.token
+        if token is not None and token.run_ is self.run:
+            token.run_.voice = None  # the core looks at all emitters from now on
         super().emit(value)
 
 
@@ -156,12 +154,12 @@ class OrderedEmitter(Emitter):
 
     def emit(self, value: Any) -> None:
         """As `Emitter.emit`."""
-        run = local.run
-        if run is None or run is not self.run:
-            raise self._refusal(run)
+        token = local.token
+        if token is None or token.run_ is not self.run:
+            raise self._refusal(token)
         self._append((self, value))
         if len(self.pending) > self.room:
-            self._announce(run)
+            self._announce(token.run_)
 
 
 class CarefulEmitter(Emitter):
@@ -184,7 +182,7 @@ class CarefulEmitter(Emitter):
         token = acting_token()
         run = self.run
         if run is None or token is None or token.run_ is not run:
-            raise self._refusal(token.run_ if token is not None else None)
+            raise self._refusal(token)
         if token.over:
             run.refused += 1
             raise Cancelled(f"{self.ref}: the activation is over")

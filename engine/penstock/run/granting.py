@@ -9,7 +9,7 @@ from penstock.flow import Every
 from penstock.run.hold import Hold
 from penstock.run.matching import Custom, newest
 from penstock.run.records import Entry, RoutineRun
-from penstock.run.slices import SLICE, Special, Token
+from penstock.run.slices import SLICE, PlainToken, Special, Token
 from penstock.run.state import JobStatus
 
 if TYPE_CHECKING:
@@ -149,11 +149,11 @@ def issue_for_grant(core: JobCore, run: RoutineRun) -> None:
 def issue(core: JobCore, run: RoutineRun, limit: int) -> Token:
     """One more token. Routines with a time-out get slices of one, so that each has its clock."""
     if run.is_plain:
-        token = Token(run, limit)
-        run.tokens[token] = None
+        plain = PlainToken(run, limit)
+        run.tokens[plain] = None
         core.tokens += 1
-        core.out.tokens.append(token)
-        return token
+        core.out.tokens.append(plain)
+        return plain
     plan = run.plan
     token = Token(run, limit if plan.timeout is None else 1)
     if plan.timeout is not None and plan.keeps_back:

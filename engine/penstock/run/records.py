@@ -22,7 +22,7 @@ from penstock.run.matching import Bound, Message, Rule, messages_in
 if TYPE_CHECKING:
     from penstock.observe import ValueSummary
     from penstock.run.routing import RoutinePlan, SlotPlan
-    from penstock.run.slices import LogRow, Report, Special, Token
+    from penstock.run.slices import LogRow, PlainToken, Report, Special, Token
     from penstock.run.timers import Timer
 
 Entry = tuple[int, Any]
@@ -187,7 +187,7 @@ class RoutineRun:
         self.suspended: deque[Special] = deque() if plan.may_stand else _NO_SPECIALS
         self.continued: deque[Special] = deque() if plan.may_stand else _NO_SPECIALS
         self.tokens: dict[Token, None] = {}  # a set in order: what befalls them does so in turn
-        self.reports: deque[Report | Token] = deque()
+        self.reports: deque[Report | PlainToken] = deque()
         self.log: deque[LogRow] | None = None
         self.dirty = False
         self.stop = self.over = self.skipping = self.is_awaited = False
@@ -274,7 +274,7 @@ class RoutineRun:
             if item is not None
         }
 
-    def count_done(self, report: Report | Token) -> None:
+    def count_done(self, report: Report | PlainToken) -> None:
         """Count the messages of activations that have ended well as consumed."""
         if self.plan.is_uniform:
             for slot in self.slots:

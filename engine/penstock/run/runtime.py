@@ -191,7 +191,7 @@ class Runtime:
         A body that doesn't end keeps its daemon thread; it never blocks the interpreter's exit.
         Without `wait`, and inside a body, it tells them to stop and returns at once.
         """
-        waits = wait and local.run is None
+        waits = wait and local.token is None
         deadline = monotonic() + (timeout if waits else 0.0)
         self.jobs.cancel_all()
         for executor in self.jobs.list():

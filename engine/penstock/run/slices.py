@@ -136,23 +136,6 @@ class Token:
         """The id of its routine."""
         return self.run_.id
 
-    # A token whose slice of plain bodies ended well is its own report.
-    failed: Failed | None = None
-    returned: Entry | Special | None = None
-    suspended: Suspended | None = None
-    finished = False
-    entries: tuple[Entry, ...] = ()
-
-    @property
-    def token(self) -> Token:
-        """Itself: whose report it is."""
-        return self
-
-    @property
-    def thread(self) -> str:
-        """The name of its worker."""
-        return self._thread()
-
     @property
     def undecided(self) -> bool:
         """Whether its worker holds, or may hold, an entry whose body hasn't begun."""
@@ -174,77 +157,31 @@ class Token:
         run = self.run_
         start = self.since = monotonic()
         self.worker = worker
-        local.run, local.token = run, self
-        report: Report | Token
+        local.token = self
         try:
-            if run.is_plain and not run.continued:
-                report = self._slice(run)
-            elif run.plan.is_async and not run.continued:
+            if run.plan.is_async and not run.continued:
                 report = self._prepare(run)
             else:
                 report = self._slow_slice(run)
         finally:
-            local.run = local.token = None
-        if self.over:
-            report = self._without_bodies(run, report)
-        run.reports.append(report)
-        if not run.dirty:
-            run.dirty = True
-            run.job.announce(run)
-        if run.over:
-            run.job.late(run)  # nobody takes the news of a job that has ended
+            local.token = None
+        self._hand_in(run, report)
         return start + report.seconds
 
     def refuse(self, error: BaseException) -> None:
         """The pool won't run it."""
         self.run_.job.refuse(error)
 
-    def _without_bodies(self, run: RoutineRun, report: Report | Token) -> Report | Token:
-        """The report of a slice that doesn't count any more; generators in it are ended."""
-        if not isinstance(report, Report):
-            return report
-        for item in (report.suspended, report.returned):
-            if isinstance(item, Suspended):
-                close_body(run, item)
-        return report._replace(suspended=None)
-
-    def _slice(self, run: RoutineRun) -> Report | Token:
-        """Plain bodies, one after the other."""
-        grant, logic, single, log = run.grant, run.logic, run.plan.takes_one, run.log
-        popleft = grant.popleft
-        done = 0
-        now = start = self.since
-        end = start + SLICE_SECONDS
-        while grant and done < self.limit and now <= end:
-            try:
-                entry = popleft()
-            except IndexError:
-                break
-            self.since = now
-            self.mark = entry
-            if run.stop:
-                return self._report(done, start, returned=entry)
-            self.begun = entry
-            if run.is_awaited:
-                run.announce()
-            if log is not None:
-                self._log_start(log, entry)
-            try:
-                if run.state_missing:
-                    run.make_state()
-                if single:
-                    logic(entry[1])
-                else:
-                    run.call(entry)
-            except BaseException as error:  # noqa: BLE001 -- border to user code
-                failed = self._failed(run, entry, error)
-                self._log_end(log, entry, now)
-                return self._report(done, start, failed=failed)
-            done += 1
-            now = monotonic() if log is None else self._log_end(log, entry, now)
-        self.done = done
-        self.seconds = now - start
-        return self
+    def _hand_in(self, run: RoutineRun, report: Report) -> None:
+        if self.over:
+            for item in (report.suspended, report.returned):
+                if isinstance(item, Suspended):
+                    close_body(run, item)
+            report = report._replace(suspended=None)
+        run.reports.append(report)
+        run.announce()
+        if run.over:
+            run.job.late(run)  # nobody takes the news of a job that has ended
 
     def _slow_slice(self, run: RoutineRun) -> Report:
         """Everything else: bodies that may stop at a ``yield``, uneven entries, Retry, `finish`."""
@@ -366,10 +303,7 @@ class Token:
         coroutine_token.set(self)
         report = await self._await_body(run, start)
         self.ended = True
-        run.reports.append(self._without_bodies(run, report) if self.over else report)
-        run.announce()
-        if run.over:
-            run.job.late(run)
+        self._hand_in(run, report)
 
     async def _await_body(self, run: RoutineRun, start: float) -> Report:
         try:
@@ -440,6 +374,82 @@ class Token:
         return self.worker.name if self.worker is not None else ""
 
 
+class PlainToken(Token):
+    """A token for bodies that run one after the other and whose emissions go on at once.
+
+    When all of its slice ended well, it is its own report, with the names of `Report`.
+    """
+
+    failed: Failed | None = None
+    returned: Entry | Special | None = None
+    suspended: Suspended | None = None
+    finished = False
+    entries: tuple[Entry, ...] = ()
+
+    @property
+    def token(self) -> Token:
+        """Itself: whose report it is."""
+        return self
+
+    @property
+    def thread(self) -> str:
+        """The name of its worker."""
+        return self._thread()
+
+    def run(self, worker: Named) -> float:
+        """As `Token.run`."""
+        run = self.run_
+        if run.continued:
+            return Token.run(self, worker)
+        self.worker = worker
+        local.token = self
+        report: Report | PlainToken = self
+        grant, logic, single, log = run.grant, run.logic, run.plan.takes_one, run.log
+        popleft = grant.popleft
+        done = 0
+        now = start = self.since = monotonic()
+        end = start + SLICE_SECONDS
+        while grant and done < self.limit and now <= end:
+            try:
+                entry = popleft()
+            except IndexError:
+                break
+            self.since = now
+            self.mark = entry
+            if run.stop:
+                report = self._report(done, start, returned=entry)
+                break
+            self.begun = entry
+            if run.is_awaited:
+                run.announce()
+            if log is not None:
+                self._log_start(log, entry)
+            try:
+                if run.state_missing:
+                    run.make_state()
+                if single:
+                    logic(entry[1])
+                else:
+                    run.call(entry)
+            except BaseException as error:  # noqa: BLE001 -- border to user code
+                failed = self._failed(run, entry, error)
+                now = self._log_end(log, entry, now)
+                report = self._report(done, start, failed=failed)
+                break
+            done += 1
+            now = monotonic() if log is None else self._log_end(log, entry, now)
+        self.done = done
+        self.seconds = now - start
+        local.token = None
+        run.reports.append(report)
+        if not run.dirty:
+            run.dirty = True
+            run.job.announce(run)
+        if run.over:
+            run.job.late(run)  # nobody takes the news of a job that has ended
+        return now
+
+
 def close_body(run: RoutineRun, suspended: Suspended) -> None:
     """End a generator whose activation is over: its ``finally`` blocks are user code.
 
@@ -447,11 +457,11 @@ def close_body(run: RoutineRun, suspended: Suspended) -> None:
     """
     over = Token(run)
     over.over = True
-    before = local.run, local.token
-    local.run, local.token = run, over
+    before = local.token
+    local.token = over
     try:
         suspended.body.close()
     except BaseException:  # noqa: BLE001 -- border to user code; nobody is left to be told
         _log.warning("a body of an ended job failed while closing", exc_info=True)
     finally:
-        local.run, local.token = before
+        local.token = before

@@ -31,7 +31,7 @@ from penstock.run.emitters import Emitter
 from penstock.run.hold import Hold
 from penstock.run.instructions import Wants
 from penstock.run.records import KEPT_VALUES, Entry, RoutineRun, SlotQueue
-from penstock.run.slices import Report, Token
+from penstock.run.slices import PlainToken, Report, Token
 
 _log = logging.getLogger(__name__)
 
@@ -122,7 +122,7 @@ class Teller:
                 MessageDropped(*self.stamp(), slot.ref, number, reason, summarize(value))
             )
 
-    def slice_ended(self, run: RoutineRun, report: Report | Token) -> None:
+    def slice_ended(self, run: RoutineRun, report: Report | PlainToken) -> None:
         if self.wants.kind(SliceEnded):
             self.events.append(
                 SliceEnded(*self.stamp(), run.id, report.thread, report.done, report.seconds)

@@ -178,9 +178,9 @@ class InlinePool:
 @contextmanager
 def _apart() -> Iterator[None]:
     """What runs here may lie inside a body, whose marks on this thread are kept for it."""
-    outer = local.run, local.token
-    local.run = local.token = None
+    outer = local.token
+    local.token = None
     try:
         yield
     finally:
-        local.run, local.token = outer
+        local.token = outer

@@ -107,7 +107,7 @@ def test_inside_a_body_another_begins_only_where_there_is_a_worker_for_it(
 
 
 def test_a_body_that_another_ran_inside_keeps_its_mark(pool: InlinePool) -> None:
-    before = local.run, local.token
+    before = local.token
     mark: Any = object()
 
     def inner() -> None:
@@ -120,7 +120,7 @@ def test_a_body_that_another_ran_inside_keeps_its_mark(pool: InlinePool) -> None
         pool.run()
         assert local.token is outer
     finally:
-        local.run, local.token = before
+        local.token = before
 
 
 def test_what_runs_is_shown(pool: InlinePool) -> None:

@@ -27,7 +27,7 @@ from penstock.run.emitters import Emitter, local
 from penstock.run.executor import JobExecutor
 from penstock.run.pool import WorkerPool
 from penstock.run.records import RoutineRun
-from penstock.run.slices import SLICE, Token
+from penstock.run.slices import SLICE, PlainToken
 
 SLICES, NEWS, ROUTE, REPORT, GRANT, DRAIN, POOL = (
     "slices",
@@ -39,7 +39,7 @@ SLICES, NEWS, ROUTE, REPORT, GRANT, DRAIN, POOL = (
     "pool: hand over",
 )
 HOOKS = (
-    Hook(SLICES, Token, "run"),
+    Hook(SLICES, PlainToken, "run"),
     Hook(NEWS, JobCore, "take_news"),
     Hook(ROUTE, arriving, "route"),
     Hook(REPORT, JobCore, "_reported"),
@@ -183,7 +183,7 @@ def _alone() -> dict[str, float]:
 def _slice(run: RoutineRun, values: Sequence[int]) -> float:
     """Microseconds of one slice of that many activations."""
     run.grant.extend(enumerate(values))
-    token = Token(run)
+    token = PlainToken(run)
     begun = perf_counter()
     token.run(_ByHand())
     seconds = perf_counter() - begun
@@ -194,11 +194,11 @@ def _slice(run: RoutineRun, values: Sequence[int]) -> float:
 
 
 def _emits(run: RoutineRun) -> float:
-    local.run = run
+    local.token = PlainToken(run)
     try:
         return _calls(run.emitters[0].emit, partial(_forget, run.emitters))
     finally:
-        local.run = None
+        local.token = None
 
 
 def _forget(emitters: Iterable[Emitter]) -> None:
