@@ -141,6 +141,7 @@ class Driven:
             self.time += 1.0
             self.resized |= isinstance(message, Resize | Unstall)
             self.core.handle(message, self.time)
+        self.core.look_at(self.time)
         if not self.inbox:
             self.core.settle()
         return self._take()
@@ -166,7 +167,7 @@ class Driven:
         return self.feed(*messages)
 
     def _take(self) -> Instructions:
-        out = self.core.out.take()
+        out = self.core.taken()
         self.tokens += out.tokens + out.coroutines
         self.events += out.events
         self.closing += [body for _, body in out.bodies]
@@ -298,9 +299,15 @@ class _HookedRecall(_Acting):
         return super().pop()
 
 
-class _HookedReports(_Acting):
+class _HookedReports(list[Any]):
+    def __init__(self, items: Iterable[Any], act: Callable[[], object]) -> None:
+        super().__init__(items)
+        self._act: Callable[[], object] | None = act
+
     def append(self, item: Any) -> None:
-        self._do()
+        act, self._act = self._act, None
+        if act is not None:
+            act()
         super().append(item)
 
 

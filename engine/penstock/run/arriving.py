@@ -244,7 +244,7 @@ def _enqueue(core: JobCore, slot: SlotQueue, messages: Sequence[Message]) -> boo
     """Put messages that fit into the slot; False when that ended the job."""
     run = slot.run
     if run.rule is None:
-        run.ready.extend(messages)
+        run.waiting.extend(messages)
     else:
         for i, message in enumerate(messages):
             if not _form(core, slot, run.rule, message):
@@ -268,7 +268,7 @@ def _form(core: JobCore, slot: SlotQueue, rule: Rule, message: Message) -> bool:
         core.tell.failed(failure, "stop")
         end(core, JobStatus.FAILED, failure)
         return False
-    slot.run.ready.extend((newest(bound), bound) for bound in complete)
+    slot.run.waiting.extend((newest(bound), bound) for bound in complete)
     return True
 
 

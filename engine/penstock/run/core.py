@@ -44,7 +44,7 @@ from penstock.run.granting import (
 )
 from penstock.run.hold import Hold, ReadyActivation
 from penstock.run.holding import look_at_the_step, pause, resume, step
-from penstock.run.instructions import Instructions, Wants
+from penstock.run.instructions import TAKEN, Instructions, Wants
 from penstock.run.matching import Message as Numbered
 from penstock.run.messages import (
     Cancel,
@@ -96,14 +96,14 @@ class JobCore:
         self.status = JobStatus.PENDING
         self.is_over = False
         self.error: Failure | None = None
-        self.dead_letters: deque[Failure] = deque(maxlen=KEPT_DEAD_LETTERS)
+        self.dead_letters: Sequence[Failure] = ()
         self.hold: Hold | None = None
         self.stalled: tuple[str, ...] = ()
         self.started_at: float | None = None
         self.finished_at: float | None = None
         self.keep_open = False
-        self.out = Instructions()
-        self.tell = Teller(job_id, wants, self.out.events)
+        self.out = TAKEN
+        self.tell = Teller(job_id, wants)
         self.timers = Timers()
         self.chance = chance if chance is not None else random
         self.runs = [
@@ -111,12 +111,11 @@ class JobCore:
         ]
         self.by_id = {run.id: run for run in self.runs}
         self.generations = generations if generations is not None else count(1)
-        self.hold_ids = count(1)
         self.tokens = 0
         self.parked = 0
         self.step_token: Token | None = None
         self.told_next: tuple[str, int] | None = UNTOLD
-        self.finishing = deque(plan.finish_order)
+        self.turns_over = self._holds = 0
         self.gave_room: dict[SlotQueue, None] = {}  # a set in order
         self.somebody_stands = False
         self.last_number = 0
@@ -127,22 +126,21 @@ class JobCore:
 
     def _link(self) -> None:
         """Point every emitter at the slots its event goes to."""
-        for run, row in zip(self.runs, self.plan.routines, strict=True):
-            for emitter, targets in zip(run.emitters, row.targets, strict=True):
-                emitter.targets = tuple([self.runs[i].slots[k] for i, k in targets])
-                if not targets:
+        runs = self.runs
+        for run in runs:
+            row = run.plan
+            for k, emitter in enumerate(run.emitters):
+                if not row.targets[k]:
                     if emitter.name != "failed":
                         emitter.outputs = deque(maxlen=KEPT_OUTPUTS)
                     continue
+                emitter.targets = tuple([runs[i].slots[n] for i, n in row.targets[k]])
                 for slot in emitter.targets:
                     slot.producers = (*slot.producers, run)
-                emitter.refusing = tuple([s for s in emitter.targets if s.overflow == "fail"])
-                if len({slot.run for slot in emitter.targets}) < len(targets):
-                    emitter.again = tuple(
-                        s
-                        for i, s in enumerate(emitter.targets)
-                        if any(s.run is other.run for other in emitter.targets[:i])
-                    )
+                if row.refusing[k]:
+                    emitter.refusing = tuple([s for s in emitter.targets if s.overflow == "fail"])
+                if row.again[k]:
+                    emitter.again = tuple([runs[i].slots[n] for i, n in row.again[k]])
                 emitter.is_plain = not (emitter.refusing or emitter.copies or emitter.again)
                 emitter.measure()
 
@@ -160,8 +158,20 @@ class JobCore:
             self.fill_up()
 
     def look_at(self, now: float) -> None:
-        """The wall-clock time of what comes in next; it never goes back."""
-        self.tell.now = max(self.tell.now, now)
+        """The wall-clock time of what comes in next; it never goes back.
+
+        To be called after `taken`, before anything else comes in.
+        """
+        tell = self.tell
+        tell.now = max(tell.now, now)
+        if self.out is TAKEN:
+            self.out = Instructions()
+            tell.events = self.out.events
+
+    def taken(self) -> Instructions:
+        """What is to be done, collected since the last time."""
+        out, self.out = self.out, TAKEN
+        return out
 
     def fill_up(self) -> None:
         """Let those in who wait for room that was given while routines were granted."""
@@ -213,7 +223,7 @@ class JobCore:
         if message.hold_generation is not None:
             close_gates(self)
             self.timers.stop(self.tell.now)
-            self.hold = Hold(next(self.hold_ids), message.hold_generation, "pause")
+            self.hold = Hold(self.next_hold(), message.hold_generation, "pause")
         for ref, value in message.params:
             slot = self.slot(ref)
             slot.reserved -= self._params_reserved
@@ -222,7 +232,7 @@ class JobCore:
                 return
         for run in self.runs:
             if run.plan.is_source:
-                run.ready.append((self.next_number(), None))
+                run.waiting.append((self.next_number(), None))
         if self.hold is not None:
             if self.status is JobStatus.RUNNING:  # else a breakpoint was hit by a parameter
                 self.move(JobStatus.PAUSED)
@@ -354,9 +364,10 @@ class JobCore:
         pending = emitter.pending
         waiting = len(pending)
         if waiting == 1:
-            route_one(self, emitter, pending.popleft())
+            route_one(self, emitter, pending.pop(0))
         elif waiting:
-            values = [pending.popleft() for _ in range(waiting)]
+            values = pending[:waiting]
+            del pending[:waiting]
             route(self, emitter, values, emitter.refusing)
 
     def _begun_or_overrun(self, run: RoutineRun) -> None:
@@ -365,11 +376,12 @@ class JobCore:
         if run.stop and self.hold is None and not run.parked_out:
             free(self, run)
 
-    def _take_in_order(self, run: RoutineRun, shared: deque[Any]) -> None:
+    def _take_in_order(self, run: RoutineRun, shared: list[Any]) -> None:
         """Route what several events of a routine emitted, in the order of emission."""
         for emitter in run.emitters:
             emitter.room = 0
-        emissions = [shared.popleft() for _ in range(len(shared))]
+        emissions = shared[:]
+        del shared[: len(emissions)]
         for emitter, group in groupby(emissions, key=itemgetter(0)):
             route(self, emitter, [value for _, value in group], emitter.refusing)
 
@@ -379,7 +391,7 @@ class JobCore:
         Those behind one that ends the job stay for the end to count.
         """
         if many == 1 and run.open and isinstance(token := run.reports[0], PlainToken):
-            run.reports.popleft()
+            del run.reports[0]
             self._take_plain(run, token)
             if run.is_awaited:
                 self._make_room(run)
@@ -389,7 +401,7 @@ class JobCore:
         step_token = self.step_token
         stepped = False
         for _ in range(many):
-            report = run.reports.popleft()
+            report = run.reports.pop(0)
             stepped = stepped or report.token is step_token
             if isinstance(report, PlainToken):
                 self._take_plain(run, report)
@@ -473,6 +485,8 @@ class JobCore:
 
     def keep_dead(self, failure: Failure) -> None:
         """Keep a failure whose messages nobody took."""
+        if not isinstance(self.dead_letters, deque):
+            self.dead_letters = deque(maxlen=KEPT_DEAD_LETTERS)
         self.dead_letters.append(failure)
 
     def tell_counters(self) -> None:
@@ -491,8 +505,10 @@ class JobCore:
     def fail(self, error: BaseException) -> None:
         """End the job because of a fault of the engine itself, whatever state it left."""
         failure = failure_of("", {}, error)
-        self.out = Instructions(wakes=self.out.wakes)
-        self.tell.events = self.out.events
+        wakes = [] if self.out is TAKEN else self.out.wakes
+        self.out = TAKEN
+        self.look_at(self.tell.now)
+        self.out.wakes.extend(wakes)
         self.status, self.error, self.is_over = JobStatus.FAILED, failure, True
         self.finished_at = self.tell.now
         self.timers.clear()
@@ -506,6 +522,11 @@ class JobCore:
         """Change the status; raises IllegalMove for a step the table doesn't have."""
         self.status = moved(self.job_id, self.status, to)
         self.is_over = to.is_final
+
+    def next_hold(self) -> int:
+        """The id of the next hold of this job."""
+        self._holds += 1
+        return self._holds
 
     def next_number(self) -> int:
         """The number of the next message, or of a generator that is ready again."""

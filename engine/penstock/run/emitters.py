@@ -46,7 +46,7 @@ class Emitter:
     """One event of one routine in one job."""
 
     __slots__ = (
-        "_append", "again", "copies", "emitted", "hard", "home", "is_plain", "name", "outputs",
+        "again", "copies", "emitted", "hard", "home", "is_plain", "name", "outputs",
         "owner", "pending", "ref", "refusing", "room", "run", "soft", "targets", "values",
     )  # fmt: skip
 
@@ -56,8 +56,7 @@ class Emitter:
         self.owner = run.index
         self.name = name
         self.ref = f"{run.id}.{name}"
-        self.pending: deque[Any] = run.shared if run.shared is not None else deque()
-        self._append = self.pending.append
+        self.pending: list[Any] = run.shared if run.shared is not None else []
         self.room = 0
         self.soft = UNLIMITED
         self.hard = UNLIMITED
@@ -79,13 +78,13 @@ class Emitter:
         token = local.token
         if token is None or token.run_ is not self.run:
             raise self._refusal(token)
-        self._append(value)
+        self.pending.append(value)
         if len(self.pending) > self.room:
             self._announce(token.run_)
 
     def put(self, value: Any) -> None:
         """Add to `pending` what is to go on."""
-        self._append(value)
+        self.pending.append(value)
 
     def measure(self) -> None:
         """Find out how much may be emitted before the core must look again."""
@@ -157,7 +156,7 @@ class OrderedEmitter(Emitter):
         token = local.token
         if token is None or token.run_ is not self.run:
             raise self._refusal(token)
-        self._append((self, value))
+        self.pending.append((self, value))
         if len(self.pending) > self.room:
             self._announce(token.run_)
 
@@ -206,7 +205,7 @@ class CarefulEmitter(Emitter):
 
     def put(self, value: Any) -> None:
         """Add to `pending` what is to go on, with its event where several share it."""
-        self._append((self, value) if self.is_shared else value)
+        self.pending.append((self, value) if self.is_shared else value)
 
     def prepared(self, value: Any) -> Any:
         """Copies for all branches, if they were asked for; raises what copying raises."""

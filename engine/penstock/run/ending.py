@@ -48,8 +48,10 @@ def _goes_in_its_last_turn(core: JobCore, run: RoutineRun) -> bool:
 
     In a circle what goes may come back, so its time sets the pace there.
     """
-    waits = run.timer is not None and isinstance(run.rule, Batches)
-    return waits and run.index in core.finishing and not _is_in_a_circle(core, run.index)
+    if run.timer is None or not isinstance(run.rule, Batches):
+        return False
+    turns_to_come = core.plan.finish_order[core.turns_over :]
+    return run.index in turns_to_come and not _is_in_a_circle(core, run.index)
 
 
 def _is_in_a_circle(core: JobCore, index: int) -> bool:
@@ -64,14 +66,14 @@ def _is_in_a_circle(core: JobCore, index: int) -> bool:
 
 def _start_next_finish(core: JobCore) -> bool:
     """Make the next last turn ready; False when none is left."""
-    while core.finishing:
-        run = core.runs[core.finishing[0]]
+    while core.turns_over < len(core.plan.finish_order):
+        run = core.runs[core.plan.finish_order[core.turns_over]]
         if not run.skipping and flush(run):
             core.timers.call_off(run.timer)
             run.timer = None
             pump(core, run)
             return True
-        core.finishing.popleft()
+        core.turns_over += 1
         if run.plan.has_finish and not run.skipping:
             number = core.next_number()
             run.suspended.append(Finish(number, (number, None)))
@@ -85,7 +87,7 @@ def flush(run: RoutineRun) -> bool:
     bound = run.rule.flush() if isinstance(run.rule, Batches) else None
     if bound is None:
         return False
-    run.ready.append((newest(bound), bound))
+    run.waiting.append((newest(bound), bound))
     return True
 
 
@@ -123,19 +125,17 @@ def end(core: JobCore, status: JobStatus, error: Failure | None) -> None:
     for run in core.runs:
         run.over = True
     _keep_other_failures(core)
-    slots = [slot for run in core.runs for slot in run.slots]
     for run in core.runs:
         close(core, run)
-    for slot in slots:
-        dismiss_posters(core, slot)
+        for slot in run.slots:
+            dismiss_posters(core, slot)
+            if status is JobStatus.COMPLETED:
+                slot.discarded = slot.depth()
         if status is JobStatus.COMPLETED:
-            slot.discarded = slot.depth()
-    if status is JobStatus.COMPLETED:
-        for run in core.runs:
             run.ready.clear()
             run.rule = None
     core.tell_counters()
-    core.tell.ended(status.value, error, slots)
+    core.tell.ended(status.value, error, core.runs)
 
 
 def _keep_other_failures(core: JobCore) -> None:
@@ -144,15 +144,16 @@ def _keep_other_failures(core: JobCore) -> None:
     A worker appends its report and then looks at `over`; here it is the other way round.
     """
     for run in core.runs:
-        core.tell.activations(run)
-        for failed in take_late(core, run):
+        if run.log is not None:
+            core.tell.activations(run)
+        for failed in take_late(core, run) if run.reports else ():
             core.tell.failed(failed.failure, Decision.CONTINUE.value)
 
 
 def take_late(core: JobCore, run: RoutineRun) -> list[Failed]:
     """Count what slices report of a job that has ended; returns the failures, which are kept."""
     found: list[Failed] = []
-    for report in [run.reports.popleft() for _ in range(len(run.reports))]:
+    for report in [run.reports.pop(0) for _ in range(len(run.reports))]:
         if report.token not in run.tokens:
             continue  # timed out before, and counted then
         run.tokens.pop(report.token, None)
@@ -178,8 +179,10 @@ def close(core: JobCore, run: RoutineRun) -> None:
         emitter.run = None
     for token in run.tokens:
         abandon(core, token)
-    core.out.bodies.extend((run, item) for item in run.suspended if isinstance(item, Suspended))
-    run.suspended.clear()
+    if run.suspended:
+        standing = [(run, item) for item in run.suspended if isinstance(item, Suspended)]
+        core.out.bodies.extend(standing)
+        run.suspended.clear()
 
 
 def abandon(core: JobCore, token: Token) -> None:
@@ -200,5 +203,6 @@ def wake(core: JobCore, token: Token) -> None:
 
 def dismiss_posters(core: JobCore, slot: SlotQueue) -> None:
     """Wake whoever waits for room: they find that the job has ended."""
-    core.out.wakes.extend(poster.latch for poster in slot.posters or ())
-    slot.posters = None
+    if slot.posters is not None:
+        core.out.wakes.extend(poster.latch for poster in slot.posters)
+        slot.posters = None

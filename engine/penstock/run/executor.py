@@ -258,8 +258,9 @@ class JobExecutor:
     def late(self, run: RoutineRun) -> None:
         """A body has reported after the end: what it did, and its error, are still counted."""
         with self.lock:
+            self.core.look_at(self._now())
             self.core.take_late(run)
-            bodies = self.core.out.take().bodies
+            bodies = self.core.taken().bodies
         for owner, body in bodies:
             close_body(owner, body)
 
@@ -309,7 +310,7 @@ class JobExecutor:
             _log.exception("job %s: the engine failed", self.id)
             with self.lock:
                 self.core.fail(error)
-                out = self.core.out.take()
+                out = self.core.taken()
             self._carry_out(out)
             self._close()
             return True
@@ -364,7 +365,7 @@ class JobExecutor:
                 self.thread_pool.steward.call_at(
                     self, None if deadline is None else deadline - self._wall
                 )
-            return core.out.take()
+            return core.taken()
 
     def _carry_out(self, out: Instructions) -> None:
         pool = self.thread_pool

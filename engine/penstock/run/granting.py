@@ -72,7 +72,7 @@ def _has_next(core: JobCore, run: RoutineRun) -> bool:
         core.rule_failed(run, error)
         return False
     if bound is not None:
-        run.ready.append((newest(bound), bound))
+        run.waiting.append((newest(bound), bound))
     return bound is not None
 
 
@@ -121,7 +121,7 @@ def _call_at_next(core: JobCore, run: RoutineRun) -> None:
     def come() -> None:
         run.timer = None
         if run.plan.is_source and not run.ready:
-            run.ready.append((core.next_number(), None))
+            run.waiting.append((core.next_number(), None))
         pump(core, run)
 
     run.timer = core.timers.add(run.next_at, come, keeps=True)
@@ -171,7 +171,7 @@ def recall(run: RoutineRun) -> None:
     """Take back what no worker has popped: each entry is either begun or ours again."""
     while run.grant:
         try:
-            run.ready.appendleft(run.grant.pop())
+            run.waiting.appendleft(run.grant.pop())
         except IndexError:
             break
     while run.continued:
@@ -195,7 +195,7 @@ def give_back(run: RoutineRun, item: Entry | Special) -> None:
     if isinstance(item, Special):
         run.suspended.appendleft(item)
     elif run.limit == 1:
-        run.ready.appendleft(item)
+        run.waiting.appendleft(item)
     else:
         run.ready = deque(sorted([item, *run.ready], key=_number))
 
@@ -219,7 +219,7 @@ def hold(core: JobCore, why: str, generation: int, at: RoutineRun | None = None)
     hit = (at.id, at.ready[0][0], at.stops) if at is not None else ("", 0, ())
     close_gates(core)
     core.timers.stop(core.tell.now)
-    core.hold = Hold(next(core.hold_ids), generation, why, *hit)
+    core.hold = Hold(core.next_hold(), generation, why, *hit)
     core.move(JobStatus.PAUSING if core.running() else JobStatus.PAUSED)
     core.told_next = UNTOLD
     tell_new_next(core)

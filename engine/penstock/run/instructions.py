@@ -4,51 +4,33 @@ from __future__ import annotations
 
 from _thread import LockType
 from collections.abc import Callable
-from dataclasses import dataclass, field
-from typing import Any, TypeVar
 
 from penstock.observe import EngineEvent
 from penstock.run.records import RoutineRun
 from penstock.run.slices import Suspended, Token
 
-Item = TypeVar("Item")
-_NOTHING: list[Any] = []  # nobody adds to what was taken
 
-
-@dataclass(slots=True)
 class Instructions:
-    """Collected by one step of the core; `take` empties it.
+    """Collected by one step of the core.
 
     ``tokens`` go to the pool, ``coroutines`` to the asyncio thread. ``leaving`` are bodies whose
     activation is over (their workers leave the count), ``bodies`` are generators to close on a
     worker, ``wakes`` are latches to open, ``events`` are told to the instruments.
     """
 
-    tokens: list[Token] = field(default_factory=list)
-    coroutines: list[Token] = field(default_factory=list)
-    leaving: list[Token] = field(default_factory=list)
-    bodies: list[tuple[RoutineRun, Suspended]] = field(default_factory=list)
-    wakes: list[LockType] = field(default_factory=list)
-    events: list[EngineEvent] = field(default_factory=list)
+    __slots__ = ("bodies", "coroutines", "events", "leaving", "tokens", "wakes")
 
-    def take(self) -> Instructions:
-        """What was collected so far; this one is empty afterwards, its lists stay the same."""
-        return Instructions(
-            _taken(self.tokens),
-            _taken(self.coroutines),
-            _taken(self.leaving),
-            _taken(self.bodies),
-            _taken(self.wakes),
-            _taken(self.events),
-        )
+    def __init__(self) -> None:
+        self.tokens: list[Token] = []
+        self.coroutines: list[Token] = []
+        self.leaving: list[Token] = []
+        self.bodies: list[tuple[RoutineRun, Suspended]] = []
+        self.wakes: list[LockType] = []
+        self.events: list[EngineEvent] = []
 
 
-def _taken(collected: list[Item]) -> list[Item]:
-    if not collected:
-        return _NOTHING
-    taken = collected[:]
-    collected.clear()
-    return taken
+TAKEN = object.__new__(Instructions)
+"""Stands for what was taken and not begun anew: it has no fields to add to."""
 
 
 class Wants:

@@ -28,8 +28,20 @@ if TYPE_CHECKING:
 Entry = tuple[int, Any]
 KEPT_VALUES = 5
 
-# Of routines that can have none: a job is light because its records share these.
-_NO_SPECIALS: deque[Special] = deque(maxlen=0)
+
+class _Nothing(deque[Any]):
+    """A queue that nothing may be put into: stands for one that isn't needed yet, or never."""
+
+    def _refuse(self, *_: object) -> None:
+        raise AssertionError("put into a queue that many share")
+
+    append = appendleft = extend = extendleft = _refuse
+
+
+# A job is light because its records share what they don't need.
+_NO_ENTRIES: deque[Entry] = _Nothing()
+_NO_SPECIALS: deque[Special] = _Nothing()
+_NO_IDS: frozenset[int] = frozenset()
 _NO_ATTEMPTS: dict[int, int] = {}
 _NO_CLOCKS: dict[int, Timer] = {}
 
@@ -174,7 +186,7 @@ class RoutineRun:
         self.logic: Callable[..., Any] = _unbound
         self.slots = [SlotQueue(self, i, slot) for i, slot in enumerate(plan.slots)]
         several = len(plan.events) > 2  # besides `failed`
-        self.shared: deque[tuple[Emitter, Any]] | None = deque() if several else None
+        self.shared: list[tuple[Emitter, Any]] | None = [] if several else None
         self.emitters = [self._emitter(i) for i in range(len(plan.events))]
         self.voice = self.emitters[0] if plan.is_plain and len(plan.events) == 2 else None
         self.is_plain = plan.is_plain
@@ -182,19 +194,19 @@ class RoutineRun:
         self.rule: Rule | None = plan.make_rule() if plan.make_rule is not None else None
         everybody = UNLIMITED if plan.is_async else workers
         self.limit = everybody if plan.max_parallel is None else plan.max_parallel
-        self.ready: deque[Entry] = deque()
+        self.ready = _NO_ENTRIES
         self.grant: deque[Entry] = deque()
         self.suspended: deque[Special] = deque() if plan.may_stand else _NO_SPECIALS
         self.continued: deque[Special] = deque() if plan.may_stand else _NO_SPECIALS
         self.tokens: dict[Token, None] = {}  # a set in order: what befalls them does so in turn
-        self.reports: deque[Report | PlainToken] = deque()
+        self.reports: list[Report | PlainToken] = []
         self.log: deque[LogRow] | None = None
         self.dirty = False
         self.stop = self.over = self.skipping = self.is_awaited = False
         self.open = self.single and not plan.one_by_one
         self.parked_out = 0
         self.stops: tuple[int, ...] = ()
-        self.passed: frozenset[int] = frozenset()
+        self.passed = _NO_IDS
         self.activations = self.failures = self.refused = self.revoked = 0
         self.attempts: dict[int, int] = {} if plan.keeps_back else _NO_ATTEMPTS
         self.retrying = 0
@@ -209,11 +221,18 @@ class RoutineRun:
     def _emitter(self, index: int) -> Emitter:
         plan = self.plan
         name = plan.events[index]
-        if plan.is_careful or plan.copies[index] or self.job.checks_types or plan.refusing[index]:
+        if plan.careful[index] or self.job.checks_types:
             return CarefulEmitter(self, name, plan.event_types[index], plan.copies[index])
         if self.shared is not None:
             return OrderedEmitter(self, name)
         return Emitter(self, name) if index < len(plan.events) - 1 else FailedEmitter(self, name)
+
+    @property
+    def waiting(self) -> deque[Entry]:
+        """`ready`, to put something into."""
+        if self.ready is _NO_ENTRIES:
+            self.ready = deque()
+        return self.ready
 
     def announce(self) -> None:
         """Tell the job's loop that there is news; once until it has looked."""

@@ -44,11 +44,13 @@ class SlotPlan:
 class RoutinePlan:
     """One routine as every job of the flow sees it.
 
-    ``targets`` maps events to where they go, ``refusing`` says of each event whether one of its
-    targets refuses what doesn't fit. ``is_uniform``: each activation takes one message of each
-    slot. ``is_single``: its one slot's messages are the activations. ``one_by_one``: the core is
-    asked before each. ``is_careful``: its emitters must look which attempt emits. ``is_plain``:
-    its bodies run one after the other, and what they emit goes on at once.
+    ``targets`` maps events to where they go, ``again`` to those of them whose routine comes before
+    by another slot, ``refusing`` says of each event whether one of its targets refuses what doesn't
+    fit, ``careful`` whether its emitter must do more than append. ``is_uniform``: each activation
+    takes one message of each slot. ``is_single``: its one slot's messages are the activations.
+    ``one_by_one``: the core is asked before each. ``is_careful``: its emitters must look which
+    attempt emits. ``is_plain``: its bodies run one after the other, and what they emit goes on at
+    once.
     """
 
     id: str
@@ -60,7 +62,9 @@ class RoutinePlan:
     event_types: tuple[Any, ...]
     copies: tuple[bool, ...]
     targets: tuple[tuple[Target, ...], ...]
+    again: tuple[tuple[Target, ...], ...]
     refusing: tuple[bool, ...]
+    careful: tuple[bool, ...]
     make_rule: Callable[[], Rule] | None
     activation: Activation
     max_parallel: int | None
@@ -173,6 +177,9 @@ def _row(
     uniform = uniform or single
     keeps_back = isinstance(routine.on_error, Retry)
     careful = keeps_back or shape.is_async or routine.timeout is not None
+    copies = (*(event.copy for event in shape.events.values()), False)
+    going = tuple(tuple(targets.get((routine_id, event), ())) for event in events)
+    refuses = tuple((routine_id, event) in refusing for event in events)
     return RoutinePlan(
         id=routine_id,
         routine=routine,
@@ -181,9 +188,11 @@ def _row(
         keyword=shape.keyword,
         events=events,
         event_types=(*(event.type for event in shape.events.values()), object),
-        copies=(*(event.copy for event in shape.events.values()), False),
-        targets=tuple(tuple(targets.get((routine_id, event), ())) for event in events),
-        refusing=tuple((routine_id, event) in refusing for event in events),
+        copies=copies,
+        targets=going,
+        again=tuple(_again(event) for event in going),
+        refusing=refuses,
+        careful=tuple(careful or c or r for c, r in zip(copies, refuses, strict=True)),
         make_rule=None if single else _rule_maker(activation, shape),
         activation=activation,
         max_parallel=routine.max_parallel,
@@ -202,6 +211,11 @@ def _row(
         takes_one=single and len(shape.positional) == 1,
         is_plain=not (careful or shape.is_generator) and uniform,
     )
+
+
+def _again(targets: tuple[Target, ...]) -> tuple[Target, ...]:
+    before = [[earlier for earlier, _ in targets[:n]] for n in range(len(targets))]
+    return tuple(t for t, earlier in zip(targets, before, strict=True) if t[0] in earlier)
 
 
 def _is_own_rule(activation: Activation) -> bool:

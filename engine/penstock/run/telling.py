@@ -39,9 +39,9 @@ _log = logging.getLogger(__name__)
 class Teller:
     """Appends events to `events`. `now` is wall-clock time and never goes back."""
 
-    def __init__(self, job_id: str, wants: Wants, events: list[EngineEvent]) -> None:
+    def __init__(self, job_id: str, wants: Wants) -> None:
         self.wants = wants
-        self.events = events
+        self.events: list[EngineEvent] = []
         self.now = 0.0
         self._job_id = job_id
         self._seq = 0
@@ -55,8 +55,9 @@ class Teller:
         if self.wants.kind(JobStarted):
             self.events.append(JobStarted(*self.stamp(), flow, tuple(routines)))
 
-    def ended(self, status: str, error: Failure | None, slots: Iterable[SlotQueue]) -> None:
+    def ended(self, status: str, error: Failure | None, runs: Iterable[RoutineRun]) -> None:
         if self.wants.kind(JobEnded):
+            slots = [slot for run in runs for slot in run.slots]
             left = {slot.ref: slot.discarded for slot in slots if slot.discarded}
             cause = summary_of(error) if error is not None else None
             self.events.append(JobEnded(*self.stamp(), status, cause, left))

@@ -370,6 +370,7 @@ def test_a_begin_is_told_once_and_behind_what_began_before_it() -> None:
     run = job.core.by_id["a"]
     run.log = _RacingLog(lambda: job.run("a"))
 
+    job.core.look_at(job.time)
     job.core.tell.activations(run)
     job.work()
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Iterator
 from typing import Any
 
@@ -69,7 +68,7 @@ def test_a_body_of_a_job_whose_time_is_over_can_not_emit() -> None:
     job.news()
 
     assert caught == [Cancelled]
-    assert job.core.dead_letters == deque()
+    assert list(job.core.dead_letters) == []
     assert [token.routine for token in job.leaving] == ["a"]
     assert job.count("a").refused == 1
 
