@@ -93,10 +93,7 @@ def _granted(core: JobCore, slot: SlotQueue, messages: list[Message]) -> bool:
     if len(grant) + len(run.ready) + slot.reserved + many > slot.capacity:
         return False
     slot.posted += many
-    if many == 1:
-        grant.append(messages[0])
-    else:
-        grant.extend(messages)
+    grant.extend(messages)
     depth = len(grant)
     if depth > slot.high_water:
         slot.high_water = depth

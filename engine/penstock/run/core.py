@@ -339,15 +339,8 @@ class JobCore:
             self.tell.activations(run)
         if run.voice is not None:
             self._take_emitted(run.voice)
-        elif run.shared is None:
-            if run.plan.timeout is not None:
-                watch(self, run, run.plan.timeout)
-            for emitter in run.emitters:
-                self._take_emitted(emitter)
         else:
-            if run.plan.timeout is not None:
-                watch(self, run, run.plan.timeout)
-            self._take_in_order(run, run.shared)
+            self._take_from_all(run)
         if self.is_over:
             return
         if reports:
@@ -358,6 +351,15 @@ class JobCore:
             wake_emitters(self, run)
         if self.gave_room:
             self.fill_up()
+
+    def _take_from_all(self, run: RoutineRun) -> None:
+        if run.plan.timeout is not None:
+            watch(self, run, run.plan.timeout)
+        if run.shared is not None:
+            self._take_in_order(run, run.shared)
+        else:
+            for emitter in run.emitters:
+                self._take_emitted(emitter)
 
     def _take_emitted(self, emitter: Emitter) -> None:
         emitter.room = 0
