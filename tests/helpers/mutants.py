@@ -186,18 +186,12 @@ MUTANTS = (
                 """
                 self.room = self.soft
                 if not run.dirty:
-                """,
-                """
-                if not run.dirty:
-                """,
-            ),
-            (
-                """
                     run.dirty = True
                     run.job.announce(run)
                 return
                 """,
                 """
+                if not run.dirty:
                     run.dirty = True
                     run.job.announce(run)
                 self.room = self.soft
@@ -314,7 +308,7 @@ MUTANTS = (
         "what comes back goes behind the others",
         "a_hold_tells_exactly_what_had_begun",
         granting.give_back,
-        (("run.ready.appendleft(item)", "run.ready.append(item)"),),
+        (("run.waiting.appendleft(item)", "run.waiting.append(item)"),),
         [(slices, ("run",)), (granting, ("close_gates",))],
     ),
     Mutant(
