@@ -182,12 +182,14 @@ class JobCore:
         """Called when nothing more has come in: a pause may be complete, the job at its end."""
         if self.is_over or self.status is JobStatus.PENDING:
             return
-        look_at_the_step(self)
+        if self.step_token is not None:
+            look_at_the_step(self)
         if self.status is JobStatus.PAUSING and not self.running():
             self.move(JobStatus.PAUSED)
         if self.status is not JobStatus.IDLE:
             look_for_the_end(self)
-        tell_new_next(self)
+        if self.hold is not None:
+            tell_new_next(self)
         if self._sample_wanted and not self.is_over:
             self._sample_wanted = False
             self.tell_counters()

@@ -50,12 +50,12 @@ class Emitter:
         "owner", "pending", "ref", "refusing", "room", "run", "soft", "targets", "values",
     )  # fmt: skip
 
-    def __init__(self, run: RoutineRun, name: str) -> None:
+    def __init__(self, run: RoutineRun, name: str, ref: str) -> None:
         self.home = run
         self.run: RoutineRun | None = run
         self.owner = run.index
         self.name = name
-        self.ref = f"{run.id}.{name}"
+        self.ref = ref
         self.pending: list[Any] = run.shared if run.shared is not None else []
         self.room = 0
         self.soft = UNLIMITED
@@ -170,8 +170,8 @@ class CarefulEmitter(Emitter):
 
     __slots__ = ("is_shared", "type")
 
-    def __init__(self, run: RoutineRun, name: str, type_: Any, copies: bool) -> None:
-        super().__init__(run, name)
+    def __init__(self, run: RoutineRun, name: str, ref: str, type_: Any, copies: bool) -> None:
+        super().__init__(run, name, ref)
         self.type = type_
         self.copies = copies
         self.is_shared = run.shared is not None

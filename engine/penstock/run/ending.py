@@ -21,6 +21,9 @@ STANDING = ("emit", "post here")
 
 def look_for_the_end(core: JobCore) -> None:
     """Called when nothing more has come in: is anything left that could go on?"""
+    if core.tokens and not core.somebody_stands:
+        core.stalled = ()
+        return
     busy = core.tokens or core.parked
     busy = busy or any(r.ready or r.suspended or r.grant or r.continued for r in core.runs)
     if busy or _waits_for_a_timer(core):
@@ -93,7 +96,7 @@ def flush(run: RoutineRun) -> bool:
 
 def _look_for_a_stall(core: JobCore) -> None:
     """Nothing runs, nothing can start, no timer will change that, and something waits for room."""
-    if not core.somebody_stands and (core.tokens or not core.parked):
+    if not (core.somebody_stands or core.parked):
         core.stalled = ()
         return
     standing = [t for run in core.runs for t in run.tokens if t.parked_at in STANDING]

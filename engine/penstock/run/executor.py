@@ -323,7 +323,7 @@ class JobExecutor:
         queue, core = self.task_queue, self.core
         while True:
             self._carry_out(self._feed())
-            if core.status.is_final:
+            if core.is_over:
                 self._close()
                 return True
             if queue:
@@ -359,7 +359,7 @@ class JobExecutor:
                 core.handle(message, now)
             if not queue:
                 core.settle()
-            deadline = core.deadline()
+            deadline = core.deadline() if core.timers else None
             if deadline != self._told_deadline:
                 self._told_deadline = deadline
                 self.thread_pool.steward.call_at(

@@ -92,6 +92,5 @@ def _let_one_go(core: JobCore, run: RoutineRun, now: Hold) -> None:
 
 def look_at_the_step(core: JobCore) -> None:
     """A step also ends when its body stands waiting for room."""
-    token = core.step_token
-    if token is not None and token.parked_at and core.hold is not None:
+    if core.step_token is not None and core.step_token.parked_at and core.hold is not None:
         core.step_ended(core.hold)

@@ -91,7 +91,7 @@ class SlotQueue:
         self.run = run
         self.index = index
         self.name = plan.name
-        self.ref = f"{run.id}.{plan.name}"
+        self.ref = plan.ref
         self.type = plan.type
         self.capacity = plan.capacity
         self.overflow = plan.overflow
@@ -187,7 +187,7 @@ class RoutineRun:
         self.slots = [SlotQueue(self, i, slot) for i, slot in enumerate(plan.slots)]
         several = len(plan.events) > 2  # besides `failed`
         self.shared: list[tuple[Emitter, Any]] | None = [] if several else None
-        self.emitters = [self._emitter(i) for i in range(len(plan.events))]
+        self.emitters = [self._emitter(name, i) for i, name in enumerate(plan.events)]
         self.voice = self.emitters[0] if plan.is_plain and len(plan.events) == 2 else None
         self.is_plain = plan.is_plain
         self.single = plan.is_single
@@ -218,14 +218,15 @@ class RoutineRun:
         self.state_missing = plan.has_state
         self._state_lock = threading.Lock() if plan.has_state else None
 
-    def _emitter(self, index: int) -> Emitter:
+    def _emitter(self, name: str, index: int) -> Emitter:
         plan = self.plan
-        name = plan.events[index]
+        ref = plan.event_refs[index]
         if plan.careful[index] or self.job.checks_types:
-            return CarefulEmitter(self, name, plan.event_types[index], plan.copies[index])
+            return CarefulEmitter(self, name, ref, plan.event_types[index], plan.copies[index])
         if self.shared is not None:
-            return OrderedEmitter(self, name)
-        return Emitter(self, name) if index < len(plan.events) - 1 else FailedEmitter(self, name)
+            return OrderedEmitter(self, name, ref)
+        kind = Emitter if index < len(plan.events) - 1 else FailedEmitter
+        return kind(self, name, ref)
 
     @property
     def waiting(self) -> deque[Entry]:

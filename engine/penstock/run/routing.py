@@ -35,6 +35,7 @@ class SlotPlan:
     """One slot of a routine: its type is what `post` checks values against."""
 
     name: str
+    ref: str
     type: Any
     capacity: int
     overflow: str
@@ -59,6 +60,7 @@ class RoutinePlan:
     positional: tuple[str, ...]
     keyword: tuple[str, ...]
     events: tuple[str, ...]
+    event_refs: tuple[str, ...]
     event_types: tuple[Any, ...]
     copies: tuple[bool, ...]
     targets: tuple[tuple[Target, ...], ...]
@@ -183,10 +185,14 @@ def _row(
     return RoutinePlan(
         id=routine_id,
         routine=routine,
-        slots=tuple(SlotPlan(n, s.type, s.capacity, s.overflow) for n, s in shape.slots.items()),
+        slots=tuple(
+            SlotPlan(n, f"{routine_id}.{n}", s.type, s.capacity, s.overflow)
+            for n, s in shape.slots.items()
+        ),
         positional=shape.positional,
         keyword=shape.keyword,
         events=events,
+        event_refs=tuple(f"{routine_id}.{event}" for event in events),
         event_types=(*(event.type for event in shape.events.values()), object),
         copies=copies,
         targets=going,

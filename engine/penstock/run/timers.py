@@ -37,6 +37,10 @@ class Timers:
         self._stopped_at: float | None = None
         self.keeping = 0
 
+    def __bool__(self) -> bool:
+        """Whether there may be one to come."""
+        return bool(self._heap)
+
     def clock(self, now: float) -> float:
         """What the job's clock shows when the wall clock shows `now`."""
         return (now if self._stopped_at is None else self._stopped_at) - self._lost
