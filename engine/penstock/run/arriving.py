@@ -56,7 +56,7 @@ def route(
 
 def route_one(core: JobCore, emitter: Emitter, value: Any) -> None:
     """`route` for one value; the short way into the grants of open routines."""
-    if not emitter.is_plain or core.tell.wants.values or core.tell.wants.kind(MessageQueued):
+    if core.tell.tells_messages or not emitter.is_plain:
         route(core, emitter, [value], emitter.refusing)
         return
     core.last_number = number = core.last_number + 1

@@ -16,7 +16,7 @@ from random import random
 from typing import Any
 
 from penstock.flow import Failure
-from penstock.observe import JobProgress, SliceEnded
+from penstock.observe import JobProgress
 from penstock.run.arriving import (
     NOBODY,
     arrive,
@@ -163,10 +163,11 @@ class JobCore:
         To be called after `taken`, before anything else comes in.
         """
         tell = self.tell
-        tell.now = max(tell.now, now)
+        if now > tell.now:
+            tell.now = now
         if self.out is TAKEN:
             self.out = Instructions()
-            tell.events = self.out.events
+            tell.begin(self.out.events)
 
     def taken(self) -> Instructions:
         """What is to be done, collected since the last time."""
@@ -345,7 +346,14 @@ class JobCore:
             self._take_from_all(run)
         if self.is_over:
             return
-        if reports:
+        if reports == 1 and run.open and isinstance(token := run.reports[0], PlainToken):
+            del run.reports[0]
+            self._take_plain(run, token)
+            if run.is_awaited:
+                self._make_room(run)
+            if run.stop or run.grant or run.ready or run.continued or run.suspended:
+                free(self, run)
+        elif reports:
             self._reported(run, reports)
         else:
             self._begun_or_overrun(run)
@@ -394,14 +402,6 @@ class JobCore:
 
         Those behind one that ends the job stay for the end to count.
         """
-        if many == 1 and run.open and isinstance(token := run.reports[0], PlainToken):
-            del run.reports[0]
-            self._take_plain(run, token)
-            if run.is_awaited:
-                self._make_room(run)
-            if run.stop or run.grant or run.ready or run.continued or run.suspended:
-                free(self, run)
-            return
         step_token = self.step_token
         stepped = False
         for _ in range(many):
@@ -437,7 +437,7 @@ class JobCore:
         run.seconds += token.seconds
         for slot in run.slots:
             slot.consumed += done
-        if done and self.tell.wants.kind(SliceEnded):
+        if done and self.tell.tells_slices:
             self.tell.slice_ended(run, token)
 
     def _take_report(self, run: RoutineRun, report: Report) -> None:

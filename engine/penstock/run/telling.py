@@ -37,14 +37,25 @@ _log = logging.getLogger(__name__)
 
 
 class Teller:
-    """Appends events to `events`. `now` is wall-clock time and never goes back."""
+    """Appends events to `events`. `now` is wall-clock time and never goes back.
+
+    `tells_messages` and `tells_slices` say, for one step of the core, whether anybody asks for
+    those: events of messages or kept values, and ends of slices.
+    """
 
     def __init__(self, job_id: str, wants: Wants) -> None:
         self.wants = wants
         self.events: list[EngineEvent] = []
+        self.tells_messages = self.tells_slices = False
         self.now = 0.0
         self._job_id = job_id
         self._seq = 0
+
+    def begin(self, events: list[EngineEvent]) -> None:
+        """A step of the core begins; its events go there."""
+        self.events = events
+        self.tells_messages = self.wants.values or self.wants.kind(MessageQueued)
+        self.tells_slices = self.wants.kind(SliceEnded)
 
     def stamp(self) -> tuple[int, str, float]:
         """Sequence number, job and time of the next event."""
