@@ -149,13 +149,17 @@ def issue_for_grant(core: JobCore, run: RoutineRun) -> None:
 def issue(core: JobCore, run: RoutineRun, limit: int) -> Token:
     """One more token. Routines with a time-out get slices of one, so that each has its clock."""
     if run.is_plain:
-        plain = PlainToken(run, limit)
+        plain = PlainToken()
+        plain.run_ = run
+        plain.limit = limit
         run.tokens[plain] = None
         core.tokens += 1
         core.out.tokens.append(plain)
         return plain
     plan = run.plan
-    token = Token(run, limit if plan.timeout is None else 1)
+    token = Token()
+    token.run_ = run
+    token.limit = limit if plan.timeout is None else 1
     if plan.timeout is not None and plan.keeps_back:
         token.fate = ["open"]
     run.tokens[token] = None

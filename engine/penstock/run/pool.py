@@ -269,8 +269,18 @@ class WorkerPool:
 
     def _serve(self, worker: Worker) -> None:
         """Take work until the pool says to end, or an interrupted body is over."""
-        next_work = self.next_work
-        while (work := next_work(worker)) is not None:
+        ready, urgent, way = self.ready, self.urgent, self._way
+        while True:
+            nobody_to_wake = self._waking or not (self._idle or self._missing)
+            if ready and nobody_to_wake and not (urgent or way.until):
+                try:
+                    work = ready.popleft()  # the short way of most slices
+                except IndexError:
+                    continue
+            elif (found := self.next_work(worker)) is not None:
+                work = found
+            else:
+                return
             worker.work = work
             try:
                 worker.now = work.run(worker)

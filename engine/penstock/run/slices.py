@@ -108,7 +108,10 @@ class Token:
     stands in emit, checkpoint, sleep or post behind `latch`. A token is used once.
     """
 
-    # What most tokens never change isn't written when one is made.
+    # What most tokens never change isn't written when one is made. There is no `__init__`: calling
+    # one would double the time it takes to make a token, and each slice has its own.
+    run_: RoutineRun
+    limit = SLICE
     mark: Entry | None = None
     begun: Entry | None = None
     goes_on: Entry | None = None
@@ -121,10 +124,6 @@ class Token:
     parked_at = ""
     since = seconds = 0.0
     done = 0
-
-    def __init__(self, run: RoutineRun, limit: int = SLICE) -> None:
-        self.run_ = run
-        self.limit = limit
 
     @property
     def job_id(self) -> str:
@@ -455,7 +454,8 @@ def close_body(run: RoutineRun, suspended: Suspended) -> None:
 
     They can't emit any more; an attempt is counted as refused.
     """
-    over = Token(run)
+    over = Token()
+    over.run_ = run
     over.over = True
     before = local.token
     local.token = over

@@ -183,7 +183,8 @@ def _alone() -> dict[str, float]:
 def _slice(run: RoutineRun, values: Sequence[int]) -> float:
     """Microseconds of one slice of that many activations."""
     run.grant.extend(enumerate(values))
-    token = PlainToken(run)
+    token = PlainToken()
+    token.run_ = run
     begun = perf_counter()
     token.run(_ByHand())
     seconds = perf_counter() - begun
@@ -194,7 +195,8 @@ def _slice(run: RoutineRun, values: Sequence[int]) -> float:
 
 
 def _emits(run: RoutineRun) -> float:
-    local.token = PlainToken(run)
+    local.token = token = PlainToken()
+    token.run_ = run
     try:
         return _calls(run.emitters[0].emit, partial(_forget, run.emitters))
     finally:
