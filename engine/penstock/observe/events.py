@@ -6,13 +6,15 @@ job it never goes back). ``to_json`` and ``from_json`` turn any of them into pla
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from functools import cache
-from typing import Any
+from typing import Any, TypeVar
 
 from pydantic import TypeAdapter
 
 from penstock.observe.summary import ValueSummary
+
+Event = TypeVar("Event", bound="EngineEvent")
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +24,22 @@ class EngineEvent:
     seq: int
     job_id: str
     time: float
+
+
+def quick(kind: type[Event]) -> type[Event]:
+    """Decorator of events that are told by the thousand: they are made in half the time.
+
+    The constructor of a frozen dataclass looks up `object.__setattr__` for each field; this one
+    writes the fields through their slots. For kinds without defaults.
+    """
+    names = [one.name for one in fields(kind)]
+    writers = {f"write_{name}": getattr(kind, name).__set__ for name in names}
+    lines = [f"def __init__(self, {', '.join(names)}):"]
+    lines += [f"    write_{name}(self, {name})" for name in names]
+    made: dict[str, Any] = {}
+    exec("\n".join(lines), writers, made)
+    kind.__init__ = made["__init__"]  # type: ignore[method-assign]
+    return kind
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +115,7 @@ class StepIgnored(EngineEvent):
     reason: str
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class MessageQueued(EngineEvent):
     """A message reached ``target`` ("routine.slot"); ``source`` is its event or "" from outside.
@@ -112,6 +131,7 @@ class MessageQueued(EngineEvent):
     value: ValueSummary
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class ActivationStarted(EngineEvent):
     """``logic`` began on messages; ``number`` is that of the newest one."""
@@ -121,6 +141,7 @@ class ActivationStarted(EngineEvent):
     thread: str
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class ActivationEnded(EngineEvent):
     """``logic`` returned (or its generator ended) after ``seconds``."""
@@ -163,6 +184,7 @@ class Stalled(EngineEvent):
     routines: tuple[str, ...]
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class SliceEnded(EngineEvent):
     """A worker finished a slice of ``count`` activations of one routine in a row."""

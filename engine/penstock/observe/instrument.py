@@ -61,13 +61,14 @@ class Instruments:
         with self._lock:
             self._rebuild(tuple(one for one in self._all if one is not instrument))
 
-    def tell(self, event: EngineEvent) -> None:
-        """Hand the event to whoever listens to its kind."""
-        for instrument, handler in self._handlers.get(type(event), ()):
-            try:
-                handler(event)  # type: ignore[operator]
-            except BaseException:  # noqa: BLE001 -- border to user code: it may fail in any way
-                self._drop(instrument, type(event))
+    def tell(self, *events: EngineEvent) -> None:
+        """Hand events, one after the other, to whoever listens to their kinds."""
+        for event in events:
+            for instrument, handler in self._handlers.get(type(event), ()):
+                try:
+                    handler(event)  # type: ignore[operator]
+                except BaseException:  # noqa: BLE001 -- border to user code: it may fail in any way
+                    self._drop(instrument, type(event))
 
     def _drop(self, instrument: object, kind: type[EngineEvent]) -> None:
         _log.exception("instrument %s failed in %s, removed", _name(instrument), method_of(kind))

@@ -382,8 +382,8 @@ class JobExecutor:
             pool.submit_many([_Closing(pool, run, body) for run, body in out.bodies])
         for latch in out.wakes:
             _open(latch)
-        for event in out.events:
-            self._instruments.tell(event)
+        if out.events:
+            self._instruments.tell(*out.events)
 
     def _close(self) -> None:
         self._over = True

@@ -401,6 +401,7 @@ class PlainToken(Token):
         if run.continued:
             return Token.run(self, worker)
         self.worker = worker
+        thread = worker.name
         local.token = self
         report: Report | PlainToken = self
         grant, logic, single, log = run.grant, run.logic, run.plan.takes_one, run.log
@@ -422,7 +423,7 @@ class PlainToken(Token):
             if run.is_awaited:
                 run.announce()
             if log is not None:
-                self._log_start(log, entry)
+                log.append((self, entry, None, thread))
             try:
                 if run.state_missing:
                     run.make_state()
@@ -436,7 +437,9 @@ class PlainToken(Token):
                 report = self._report(done, start, failed=failed)
                 break
             done += 1
-            now = monotonic() if log is None else self._log_end(log, entry, now)
+            now = monotonic()
+            if log is not None:
+                log.append((self, entry, now - self.since, thread))
         self.done = done
         self.seconds = now - start
         local.token = None

@@ -179,6 +179,8 @@ class Teller:
         if log is None:
             return
         self._tell_log(run, log)
+        if not self.wants.kind(ActivationStarted):
+            return
         for token in tuple(run.tokens):
             entry = token.begun
             if entry is None or entry is token.told or entry is token.goes_on:
@@ -191,20 +193,20 @@ class Teller:
     def _tell_log(
         self, run: RoutineRun, log: deque[tuple[Token, Entry, float | None, str]]
     ) -> None:
+        job_id, now, routine, tell = self._job_id, self.now, run.id, self.events.append
+        begins, ends = self.wants.kind(ActivationStarted), self.wants.kind(ActivationEnded)
         for _ in range(len(log)):
             token, entry, seconds, thread = log.popleft()
             if seconds is not None:
-                if self.wants.kind(ActivationEnded):
-                    self.events.append(
-                        ActivationEnded(*self.stamp(), run.id, entry[0], thread, seconds)
-                    )
-            elif token.told is not entry:
+                if ends:
+                    self._seq = seq = self._seq + 1
+                    tell(ActivationEnded(seq, job_id, now, routine, entry[0], thread, seconds))
+            elif begins and token.told is not entry:
                 token.told = entry
                 self._began(run, entry, thread)
 
     def _began(self, run: RoutineRun, entry: Entry, thread: str) -> None:
-        if self.wants.kind(ActivationStarted):
-            self.events.append(ActivationStarted(*self.stamp(), run.id, entry[0], thread))
+        self.events.append(ActivationStarted(*self.stamp(), run.id, entry[0], thread))
 
 
 def summary_of(failure: Failure) -> FailureSummary:
