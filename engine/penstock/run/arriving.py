@@ -38,7 +38,8 @@ def route(
     messages = core.numbered(values)
     emitter.emitted += many
     if core.tell.wants.values:
-        core.tell.value(emitter, messages[-1])
+        number, value = messages[-1]
+        core.tell.value(emitter, (number, (emitter.branches(value) or (value,))[0]))
     if not emitter.targets:
         _keep_output(emitter, values)
         return

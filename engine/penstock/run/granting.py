@@ -137,11 +137,16 @@ def free(core: JobCore, run: RoutineRun) -> None:
 def issue_for_grant(core: JobCore, run: RoutineRun) -> None:
     """A token for each granted entry, as far as more may run at once.
 
-    Tokens whose slice has begun aren't counted as takers: each may be in a body for long.
+    Tokens whose slice has begun aren't counted as takers: each may be in a body for long. They
+    begin in the order in which they were issued.
     """
     room = run.limit - len(run.tokens) - run.retrying
     if room > 0 and (run.grant or run.continued):
-        takers = sum(token.worker is None for token in run.tokens)
+        takers = 0
+        for token in reversed(run.tokens):
+            if token.worker is not None:
+                break
+            takers += 1
         for _ in range(min(room, len(run.grant) + len(run.continued) - takers)):
             issue(core, run, SLICE)
 

@@ -21,7 +21,7 @@ from penstock import (
     Slot,
     SlotFull,
 )
-from penstock.observe import MessageDropped, MessageQueued
+from penstock.observe import MessageDropped, MessageQueued, summarize
 from penstock.run.messages import Close, Emitted, Pause, Posted, Resize, Resume, Start, Step
 
 Overflow = Literal["hold", "drop_oldest", "drop_newest", "fail"]
@@ -403,6 +403,21 @@ def test_each_branch_of_an_event_that_copies_gets_its_own() -> None:
     assert lists == [values, values]
     everything = [id(value) for into in [values, *lists] for value in into]
     assert len(set(everything)) == 6
+
+
+def test_the_last_value_of_an_event_that_copies_is_the_value() -> None:
+    """Not what was made of it for the branches."""
+    copying = routine(lambda self: self.out.emit([1]), events=(), out=Event(copy=True))
+    flow = flow_of(
+        {"a": copying, "b": sink([]), "c": sink([])}, "a.out -> b.value", "a.out -> c.value"
+    )
+    job = Driven(flow, values=True)
+    job.start()
+    job.work()
+
+    values = job.core.by_id["a"].emitters[0].values
+    assert values is not None
+    assert [summary for _, _, summary in values] == [summarize([1])]
 
 
 def test_the_output_of_an_event_that_copies_is_a_copy() -> None:
