@@ -153,19 +153,7 @@ MUTANTS = (
         core.JobCore.take_news,
         (
             ("run.dirty = False", ""),
-            (
-                """
-                if self.is_over:
-                    return
-                if reports:
-                """,
-                """
-                run.dirty = False
-                if self.is_over:
-                    return
-                if reports:
-                """,
-            ),
+            ("if self.somebody_stands:", "run.dirty = False\nif self.somebody_stands:"),
         ),
     ),
     Mutant(
