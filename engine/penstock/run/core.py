@@ -545,9 +545,12 @@ class JobCore:
 
 
 def _numbers(run: RoutineRun) -> list[int]:
-    """The numbers of everything that could start or go on."""
+    """The numbers of everything that could start or go on: none behind what waits for room."""
+    if run.parked_out:
+        return []
     special: list[Special] = [*run.suspended, *run.continued]
-    return [item.number for item in special] + [entry[0] for entry in (*run.ready, *run.grant)]
+    entries = (*run.ready, *run.grant) if run.bodies() < run.limit else ()
+    return [item.number for item in special] + [entry[0] for entry in entries]
 
 
 _HANDLERS: dict[type, Callable[[JobCore, Any], None]] = {

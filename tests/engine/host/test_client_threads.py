@@ -683,10 +683,11 @@ class Slow:
         self._inner = inner
         self._gate = gate
 
-    def tell(self, event: EngineEvent) -> None:
-        if isinstance(event, JobHeld):
-            self._gate.wait_here()
-        self._inner.tell(event)
+    def tell(self, *events: EngineEvent) -> None:
+        for event in events:
+            if isinstance(event, JobHeld):
+                self._gate.wait_here()
+            self._inner.tell(event)
 
 
 def test_counters_do_not_overtake_what_happened_before_they_were_taken(

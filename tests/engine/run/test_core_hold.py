@@ -673,3 +673,22 @@ def test_a_pause_of_a_held_job_keeps_its_breakpoint_s_place() -> None:
 
     assert seen == [0]
     assert job.held.messages[0].value.text == "1"
+
+
+def test_what_could_not_start_is_not_among_the_ready() -> None:
+    """While a body runs where one may run at a time, the next couldn't be stepped."""
+    ready: list[Any] = []
+
+    def logic(self: Any, value: Any) -> None:
+        if value == 1:
+            job.feed(Pause(1))
+            ready.extend([list(job.core.by_id["a"].ready), job.core.ready()])
+
+    job = Driven(chain(routine(logic, slots={"value": Slot(object)}, events=())))
+    job.feed(Start(keep_open=True))
+    job.post("a.value", 1, 2)
+    job.run("a")
+    job.news()
+
+    assert ready == [[(2, 2)], ()]
+    assert job.core.ready() == (ReadyActivation("a", 2),)
