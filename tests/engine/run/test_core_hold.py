@@ -692,3 +692,16 @@ def test_what_could_not_start_is_not_among_the_ready() -> None:
 
     assert ready == [[(2, 2)], ()]
     assert job.core.ready() == (ReadyActivation("a", 2),)
+
+
+def test_what_is_behind_a_message_that_waits_for_room_is_not_among_the_ready() -> None:
+    job = Driven(chain(pass_on(), sink([], capacity=1)))
+    job.feed(Start(keep_open=True))
+    job.post("a.value", 1, 2, 3)
+    job.tokens[0].limit = 2
+    job.run("a")
+    job.feed(Pause(1))
+    job.news()
+
+    assert [entry[0] for entry in job.core.by_id["a"].ready] == [3]
+    assert [activation.routine for activation in job.core.ready()] == ["b"]
