@@ -50,7 +50,7 @@ def test_coroutines_are_counted(runtime: Runtime) -> None:
 
     assert running(runtime, job, "r") == (3, 3, 3)
     assert runtime.statistics().running == {job.id: {"r": 3}, other.id: {"r": 1}}
-    assert runtime.statistics().busy == 0, "no worker is in them"
+    until(lambda: runtime.statistics().busy == 0)  # no worker is in them; one may still drain
     gate.open()
 
     for one in (job, other):
