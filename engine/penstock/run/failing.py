@@ -124,17 +124,18 @@ def _time_out(core: JobCore, run: RoutineRun, number: int) -> None:
     if core.hold is not None:  # the news hit a breakpoint: the clock stands still from here on
         _set_clock(core, run, number, 0.0)
         return
-    del run.clocks[number]
     recall(run)
     token = next((t for t in run.tokens if t.mark is not None and t.mark[0] == number), None)
     standing = next((s for s in run.suspended if s.begun and s.entry[0] == number), None)
     if token is not None and token.mark is not None:
         if not token.decide():
-            return  # it has just succeeded, and is about to say so
+            return  # it has just succeeded, and is about to say so; it gets no second clock
+        del run.clocks[number]
         kept = token.kept
         _give_up(core, run, token)
         _fail_late(core, run, token.mark, len(kept or ()), token.finishing)
     elif isinstance(standing, Suspended):
+        del run.clocks[number]
         run.suspended.remove(standing)
         core.out.bodies.append((run, standing))
         _fail_late(core, run, standing.entry, len(standing.kept or ()), False)

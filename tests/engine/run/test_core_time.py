@@ -11,6 +11,7 @@ from helpers.driven import Driven
 from helpers.flows import burst, chain, flow_of, pass_on, routine, sink
 from penstock import Cancelled, Continue, Failure, Flow, Retry, Routine, Skip, Slot, Stop
 from penstock.observe import ActivationFailed, ActivationStarted, JobEnded
+from penstock.run.emitters import local
 from penstock.run.messages import Close, Pause, Resume, Start, Step
 
 SLOT = {"value": Slot(object)}
@@ -488,3 +489,29 @@ def test_a_source_can_be_late() -> None:
 
     assert job.status == "COMPLETED"
     assert [dict(failure.slots) for failure in job.core.dead_letters] == [{}]
+
+
+def test_an_activation_that_succeeds_as_its_time_is_over_gets_no_second_clock() -> None:
+    """Its worker has decided, and hands in its report a moment later."""
+    deadlines: list[float | None] = []
+
+    def logic(self: Any, value: Any) -> None:
+        token = local.token
+        assert token is not None
+        job.news()
+        deadlines.append(job.core.deadline())
+        assert token.decide()
+        job.pass_time(2.0)
+        token.run_.announce()
+        job.news()
+        deadlines.append(job.core.deadline())
+        token.fate = None
+
+    slots = {"value": Slot(int)}
+    job = Driven(chain(routine(logic, slots=slots, timeout=1.0, on_error=Retry()), sink([])))
+    job.start(a__value=1)
+    job.work()
+
+    assert deadlines[0] is not None
+    assert deadlines[1] is None
+    assert job.slot_count("a.value").consumed == 1
