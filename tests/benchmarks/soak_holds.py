@@ -79,7 +79,7 @@ def chain(setting: Setting, bodies: Bodies) -> Flow:
         def logic(self, x: int) -> None:
             with bodies:
                 if x % 97 == 0:
-                    time.sleep(0.0002)
+                    time.sleep(0.0002)  # now and then a body that others overtake
                 self.out.emit(x)
 
     class One(Routine):
@@ -114,7 +114,7 @@ def run(setting: Setting) -> str | None:
         debugger = Debugger(runtime)
         job = runtime.exec(chain(setting, bodies))
         for _ in range(setting.holds):
-            time.sleep(dice.random() * 0.002)
+            time.sleep(dice.random() * 0.002)  # a moment that chance picks, to hold in
             if (wrong := hold(setting, debugger, job, bodies)) is not None:
                 return wrong
             debugger.resume(job.id)
@@ -134,11 +134,11 @@ def hold(setting: Setting, debugger: Debugger, job: JobState, bodies: Bodies) ->
         return None if job.status.is_final else "a pause was not told"
     end = time.monotonic() + LIMIT
     while job.status is JobStatus.PAUSING and time.monotonic() < end:
-        time.sleep(0.0002)
+        time.sleep(0.0002)  # nobody tells when the last body has ended; there is a deadline
     if job.status is JobStatus.PAUSING:
         return "stays PAUSING"
     before = len(bodies.seen)
-    time.sleep(0.001)
+    time.sleep(0.001)  # time in which something could move, were it not held
     if len(bodies.seen) != before:
         return "something moved while the job was held"
     return steps(setting, debugger, job) or counters(setting, job)

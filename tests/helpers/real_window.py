@@ -85,8 +85,8 @@ class RealWindow:
         self.window.resize(1600, 1000)
         self.window.show()
         self.window.activateWindow()
-        QApplication.processEvents()
-        QApplication.processEvents()
+        QApplication.processEvents()  # the window is shown, and asks for its layout
+        QApplication.processEvents()  # which is made now, before anybody measures it
         self.window.view.setFocus()
 
     def close(self) -> None:

@@ -14,7 +14,7 @@ from pydantic import TypeAdapter
 
 from penstock.observe.summary import ValueSummary
 
-Event = TypeVar("Event", bound="EngineEvent")
+Kind = TypeVar("Kind", bound="EngineEvent")
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +26,7 @@ class EngineEvent:
     time: float
 
 
-def quick(kind: type[Event]) -> type[Event]:
+def quick(kind: type[Kind]) -> type[Kind]:
     """Decorator of events that are told by the thousand: they are made in half the time.
 
     The constructor of a frozen dataclass looks up `object.__setattr__` for each field; this one

@@ -409,40 +409,42 @@ class PlainToken(Token):
         done = 0
         now = start = self.since = monotonic()
         end = start + SLICE_SECONDS
-        while grant and done < self.limit and now <= end:
-            try:
-                entry = popleft()
-            except IndexError:
-                break
-            self.since = now
-            self.mark = entry
-            if run.stop:
-                report = self._report(done, start, returned=entry)
-                break
-            self.begun = entry
-            if run.is_awaited:
-                run.announce()
-            if log is not None:
-                log.append((self, entry, None, thread))
-            try:
-                if run.state_missing:
-                    run.make_state()
-                if single:
-                    logic(entry[1])
-                else:
-                    run.call(entry)
-            except BaseException as error:  # noqa: BLE001 -- border to user code
-                failed = self._failed(run, entry, error)
-                now = self._log_end(log, entry, now)
-                report = self._report(done, start, failed=failed)
-                break
-            done += 1
-            now = monotonic()
-            if log is not None:
-                log.append((self, entry, now - self.since, thread))
+        try:
+            while grant and done < self.limit and now <= end:
+                try:
+                    entry = popleft()
+                except IndexError:
+                    break
+                self.since = now
+                self.mark = entry
+                if run.stop:
+                    report = self._report(done, start, returned=entry)
+                    break
+                self.begun = entry
+                if run.is_awaited:
+                    run.announce()
+                if log is not None:
+                    log.append((self, entry, None, thread))
+                try:
+                    if run.state_missing:
+                        run.make_state()
+                    if single:
+                        logic(entry[1])
+                    else:
+                        run.call(entry)
+                except BaseException as error:  # noqa: BLE001 -- border to user code
+                    failed = self._failed(run, entry, error)
+                    now = self._log_end(log, entry, now)
+                    report = self._report(done, start, failed=failed)
+                    break
+                done += 1
+                now = monotonic()
+                if log is not None:
+                    log.append((self, entry, now - self.since, thread))
+        finally:
+            local.token = None
         self.done = done
         self.seconds = now - start
-        local.token = None
         run.reports.append(report)
         if not run.dirty:
             run.dirty = True

@@ -27,10 +27,9 @@ def shown_job_status(view: JobView) -> str:
 
 
 def shown_status(view: JobView, routine: str, count: RoutineCount) -> str:
-    """The told status, or what a stall or the job's end makes of it."""
+    """The told status, or what the end of the job makes of it."""
     if not view.is_over:
-        # Its body has begun, and stands waiting for room.
-        return "gated" if view.stalled and count.status == "running" else count.status
+        return count.status
     if view.error is not None and view.error.routine == routine:
         return "failed"
     if count.status == "failed":

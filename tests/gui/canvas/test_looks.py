@@ -42,15 +42,6 @@ def test_running_shows_its_threads_and_turns(client: ScriptedClient) -> None:
     assert look.is_lively
 
 
-def test_a_body_that_stands_in_a_stall_isn_t_said_to_run(client: ScriptedClient) -> None:
-    client.tell_progress("1", {"a": routine_count("running", running=1)}, running=0)
-    client.tell_stalled("1", ["b.x"], ["a"])
-
-    look = look_of(view(client), "a")
-
-    assert (look.words, look.spins, look.chip) == ("waits: slot full", False, "")
-
-
 @pytest.mark.parametrize(
     ("status", "words", "lively"),
     [

@@ -101,12 +101,12 @@ def test_f_fits_the_selection(desk: Desk) -> None:
 def test_a_fitted_flow_stays_fitted_when_the_window_gets_another_size(desk: Desk) -> None:
     desk.view.fit_all()
     desk.view.resize(500, 300)
-    QApplication.processEvents()
+    QApplication.processEvents()  # the new size comes as an event
     assert desk.view.seen.contains(desk.view.graph.bounds())
 
     desk.view.look_at(QPointF(0, 0), 1.5)
     desk.view.resize(800, 500)
-    QApplication.processEvents()
+    QApplication.processEvents()  # as before
     assert desk.view.zoom == 1.5
 
 
