@@ -22,6 +22,13 @@ def garbage_is_collected_here() -> Iterator[None]:
     gc.enable()
 
 
+@pytest.fixture(autouse=True, scope="module")
+def nothing_is_left_for_others() -> Iterator[None]:
+    """Old garbage too is collected here, before tests with engine threads could do it."""
+    yield
+    gc.collect()
+
+
 @pytest.fixture(autouse=True)
 def no_stray_widgets(qapp: QApplication) -> Iterator[None]:
     """Fail the test that leaves a top-level widget alive."""
