@@ -10,13 +10,11 @@ from typing import Any
 
 from penstock.host import (
     BreakpointSpec,
-    CommandRefused,
     EngineSnapshot,
     JobSnapshot,
     PoolUse,
     RoutineValues,
     StallChoice,
-    StartRefused,
     ThreadInfo,
     ThreadTable,
     Told,
@@ -24,6 +22,7 @@ from penstock.host import (
 from penstock.observe import (
     ActivationFailed,
     ActivationStarted,
+    EngineEvent,
     FailureSummary,
     HeldMessage,
     JobEnded,
@@ -179,7 +178,7 @@ class ScriptedClient:
     def tell(self, *told: Told) -> None:
         """Put ready-made events and replies in the queue, as they are."""
         for one in told:
-            if not isinstance(one, StartRefused | CommandRefused):
+            if isinstance(one, EngineEvent):
                 self.views.setdefault(one.job_id, JobView(one.job_id)).apply(one)
         self._told.extend(told)
 

@@ -2,6 +2,7 @@
 
 General layout:
     protocol    what crosses besides events, and its JSON
+    commands    every command of a client
     monitor     the instrument that keeps events until they are fetched
     threads     every live thread
     client      EngineClient
@@ -12,9 +13,15 @@ from penstock.host.protocol import (
     PLAIN_TYPES,
     BreakpointSpec,
     CommandRefused,
+    ControlChanged,
+    DisplayLost,
     EngineSnapshot,
+    Grant,
+    HostGone,
+    HostUp,
     JobSnapshot,
     PoolUse,
+    Printed,
     Reply,
     RoutineValues,
     StallChoice,
@@ -31,10 +38,16 @@ __all__ = [
     "PLAIN_TYPES",
     "BreakpointSpec",
     "CommandRefused",
+    "ControlChanged",
+    "DisplayLost",
     "EngineClient",
     "EngineSnapshot",
+    "Grant",
+    "HostGone",
+    "HostUp",
     "JobSnapshot",
     "PoolUse",
+    "Printed",
     "Reply",
     "RoutineValues",
     "StallChoice",

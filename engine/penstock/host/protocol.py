@@ -14,6 +14,8 @@ from penstock.observe import to_json as event_to_json
 
 StallChoice = Literal["grow", "drop", "cancel"]
 """What to do about a stall: give the full slots room, drop what waits at them, end the job."""
+Grant = Literal["view", "control", "evaluate"]
+"""What a client may do, each more than the one before: look, also steer, also run its own code."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,8 +143,71 @@ class RoutineValues:
     kept: bool = True
 
 
+@dataclass(frozen=True, slots=True)
+class HostUp:
+    """The first thing a host tells: which process it is and what this client may do there.
+
+    ``name`` is what a person would call the program; ``python`` its version, as in ``3.11.7``.
+    ``in_control`` is False for a client that only watches.
+    """
+
+    pid: int
+    name: str
+    python: str
+    executable: str
+    grant: Grant
+    in_control: bool
+
+
+@dataclass(frozen=True, slots=True)
+class HostGone:
+    """The host is no more, or no longer reached. Made on the client's side; always the last.
+
+    ``text`` says in one line how it ended (``killed by SIGKILL``); ``output`` is the last of what
+    it wrote to its terminal; ``running`` the (job id, routine) pairs that ran when last heard.
+    """
+
+    pid: int
+    text: str
+    output: str
+    running: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ControlChanged:
+    """This client steers from now on, or watches only because another one took over."""
+
+    in_control: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Printed:
+    """Text that code of a flow wrote to stdout or stderr; empty job id: nobody's in particular.
+
+    ``number`` rises by one with each of a host; ``lost`` counts the characters left out before
+    this text.
+    """
+
+    number: int
+    job_id: str
+    routine: str
+    stream: Literal["stdout", "stderr"]
+    text: str
+    lost: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class DisplayLost:
+    """How many display events this client hasn't got in all, because it was too slow."""
+
+    total: int
+
+
 Reply = StartRefused | CommandRefused
-Told = EngineEvent | Reply
+HostNews = HostUp | HostGone | ControlChanged | Printed
+Told = EngineEvent | Reply | HostNews
+Answer = ThreadTable | EngineSnapshot | RoutineValues | DisplayLost
+"""What a client keeps and answers from, instead of handing it on."""
 
 PLAIN_TYPES: tuple[type[Any], ...] = (
     BreakpointSpec,
@@ -155,6 +220,11 @@ PLAIN_TYPES: tuple[type[Any], ...] = (
     EngineSnapshot,
     ValueSample,
     RoutineValues,
+    HostUp,
+    HostGone,
+    ControlChanged,
+    Printed,
+    DisplayLost,
 )
 _BY_NAME = {kind.__name__: kind for kind in PLAIN_TYPES}
 

@@ -141,6 +141,8 @@ class EngineBridge(QObject):
         if isinstance(told, StartRefused | CommandRefused):
             self.refused.emit(told)
             return
+        if not isinstance(told, EngineEvent):
+            return
         view = self.views.get(told.job_id)
         if view is None:
             view = self.views[told.job_id] = JobView(told.job_id)

@@ -175,7 +175,7 @@ class Watch:
 
     def of(self, kind: type, job_id: str | None = None) -> list[Any]:
         found = [told for told in self.told if isinstance(told, kind)]
-        return [told for told in found if job_id in (None, told.job_id)]
+        return [told for told in found if job_id in (None, getattr(told, "job_id", None))]
 
     def ended(self, job_id: str) -> JobEnded:
         self.until(lambda: self.of(JobEnded, job_id))
