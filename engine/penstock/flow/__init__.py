@@ -28,7 +28,10 @@ from penstock.flow.catalog import describe, find_routines
 from penstock.flow.connection import Connection, port_ref
 from penstock.flow.error_policy import Continue, ErrorPolicy, Retry, Skip, Stop
 from penstock.flow.failure import Failure
+from penstock.flow.files import read_text, shown, write_text
 from penstock.flow.flow import Flow
+from penstock.flow.jsontext import parse as parse_json
+from penstock.flow.jsontext import pretty as pretty_json
 from penstock.flow.loading import instantiate
 from penstock.flow.numbers import is_count
 from penstock.flow.ports import Emits, Event, Overflow, Slot
@@ -87,8 +90,13 @@ __all__ = [
     "instantiate",
     "is_count",
     "key_function",
+    "parse_json",
     "port_ref",
+    "pretty_json",
+    "read_text",
     "set_state",
     "shape_of",
+    "shown",
     "validate_field",
+    "write_text",
 ]

@@ -5,10 +5,12 @@ General layout:
     commands    every command of a client
     monitor     the instrument that keeps events until they are fetched
     threads     every live thread
+    launch      what a flow's host is started with
     client      EngineClient
 """
 
 from penstock.host.client import EngineClient
+from penstock.host.launch import LaunchSettings, launch_file, load_launch, save_launch
 from penstock.host.protocol import (
     PLAIN_TYPES,
     BreakpointSpec,
@@ -46,6 +48,7 @@ __all__ = [
     "HostGone",
     "HostUp",
     "JobSnapshot",
+    "LaunchSettings",
     "PoolUse",
     "Printed",
     "Reply",
@@ -57,5 +60,8 @@ __all__ = [
     "Told",
     "ValueSample",
     "from_json",
+    "launch_file",
+    "load_launch",
+    "save_launch",
     "to_json",
 ]
