@@ -1,8 +1,9 @@
 """The engine behind a client of plain data: what a window talks to.
 
 General layout:
-    protocol    what crosses besides events, and its JSON
+    protocol    what crosses besides events
     commands    every command of a client
+    codec       all that crosses as bytes
     monitor     the instrument that keeps events until they are fetched
     threads     every live thread
     launch      what a flow's host is started with
@@ -32,8 +33,6 @@ from penstock.host.protocol import (
     ThreadTable,
     Told,
     ValueSample,
-    from_json,
-    to_json,
 )
 
 __all__ = [

@@ -1,16 +1,11 @@
-"""What crosses between a window and the engine besides events: plain, frozen, JSON-able data."""
+"""What crosses between a window and the engine besides events: plain, frozen data."""
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
-from functools import cache
+from dataclasses import dataclass
 from typing import Any, Literal
 
-from pydantic import TypeAdapter
-
 from penstock.observe import EngineEvent, RoutineCount, ValueSummary
-from penstock.observe import from_json as event_from_json
-from penstock.observe import to_json as event_to_json
 
 StallChoice = Literal["grow", "drop", "cancel"]
 """What to do about a stall: give the full slots room, drop what waits at them, end the job."""
@@ -226,29 +221,3 @@ PLAIN_TYPES: tuple[type[Any], ...] = (
     Printed,
     DisplayLost,
 )
-_BY_NAME = {kind.__name__: kind for kind in PLAIN_TYPES}
-
-
-@cache
-def _adapter(name: str) -> TypeAdapter[Any]:
-    return TypeAdapter(_BY_NAME[name])
-
-
-def to_json(data: object) -> dict[str, Any]:
-    """Any event or any of `PLAIN_TYPES` as dicts, lists, strings and numbers."""
-    if isinstance(data, EngineEvent):
-        return event_to_json(data)
-    if type(data) not in PLAIN_TYPES:
-        raise TypeError(f"{type(data).__name__} doesn't cross between window and engine")
-    return {"data": type(data).__name__, **asdict(data)}  # type: ignore[call-overload]
-
-
-def from_json(data: dict[str, Any]) -> object:
-    """What `to_json` was given; raises ValueError on any other shape."""
-    if "event" in data:
-        return event_from_json(data)
-    fields = dict(data)
-    kind = _BY_NAME.get(str(fields.pop("data", "")))
-    if kind is None:
-        raise ValueError(f"no plain type is called {data.get('data')!r}")
-    return _adapter(kind.__name__).validate_python(fields)
