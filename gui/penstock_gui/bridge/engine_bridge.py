@@ -9,7 +9,15 @@ from typing import Protocol
 
 from PySide6.QtCore import QObject, Signal
 
-from penstock.host import CommandRefused, StartRefused, Told
+from penstock.host import (
+    CommandRefused,
+    ControlChanged,
+    HostGone,
+    HostUp,
+    Printed,
+    StartRefused,
+    Told,
+)
 from penstock.observe import (
     ActivationFailed,
     EngineEvent,
@@ -64,6 +72,9 @@ class EngineBridge(QObject):
         job_changed(job id, frozenset of routine ids): at most once per job and tick
         failed(job id, FailureSummary)
         refused(StartRefused | CommandRefused)
+        host_up(HostUp), host_gone(HostGone): the process the jobs run in
+        control_changed(bool): whether this window steers it
+        printed(Printed): text that the code of a flow wrote to stdout or stderr
         told(event): every state event and failure, in order, for a log
         ticked(): after a tick that brought news
     """
@@ -76,6 +87,10 @@ class EngineBridge(QObject):
     job_ended = Signal(str)
     failed = Signal(str, object)
     refused = Signal(object)
+    host_up = Signal(object)
+    host_gone = Signal(object)
+    control_changed = Signal(bool)
+    printed = Signal(object)
     told = Signal(object)
     ticked = Signal()
 
@@ -142,6 +157,7 @@ class EngineBridge(QObject):
             self.refused.emit(told)
             return
         if not isinstance(told, EngineEvent):
+            self._take_news(told)
             return
         view = self.views.get(told.job_id)
         if view is None:
@@ -154,6 +170,19 @@ class EngineBridge(QObject):
             self._count(told)
         elif isinstance(told, _LOGGED):
             self._tell(told)
+
+    def _take_news(self, news: Told) -> None:
+        match news:
+            case HostUp():
+                self.host_up.emit(news)
+            case HostGone():
+                self.host_gone.emit(news)
+            case ControlChanged():
+                self.control_changed.emit(news.in_control)
+            case Printed():
+                self.printed.emit(news)
+            case _:
+                pass
 
     def _tell(self, event: EngineEvent) -> None:
         match event:

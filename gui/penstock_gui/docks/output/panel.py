@@ -1,0 +1,238 @@
+"""The output dock: what jobs printed, whose of it is shown, and the way to the routine."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import QModelIndex, QPersistentModelIndex, QPoint, QSize, Qt
+from PySide6.QtGui import QAction, QGuiApplication
+from PySide6.QtWidgets import QHBoxLayout, QStackedWidget, QToolButton, QVBoxLayout, QWidget
+
+from penstock.host import HostGone, Printed
+from penstock_gui.bridge import PacedTimer
+from penstock_gui.docks.output.lines import LineMaker, OutputLine, last_words
+from penstock_gui.docks.output.model import LIMIT, OutputFilter, OutputModel
+from penstock_gui.docks.output.table import OutputTable
+from penstock_gui.session import Session
+from penstock_gui.theme import Theme
+from penstock_gui.widgets import ElidedLabel, EmptyState, SearchLine
+
+BATCH_MS = 50
+_FILLS = (
+    "What routines print, and what goes to stderr, is listed here while jobs run: line by line,"
+    " with the job and the routine it came from."
+)
+_MATCHES = "Another filter, or all jobs, routines and streams, may show more."
+_STREAMS = ("stdout", "stderr")
+
+
+class OutputPanel(QWidget):
+    """Collects what is printed and shows it in batches, so that a flood costs few repaints.
+
+    Clicking a line shows its job and centres its routine. The view goes along with new lines
+    only while it shows the end.
+    """
+
+    def __init__(
+        self,
+        session: Session,
+        theme: Theme,
+        run_action: QAction | None = None,
+        limit: int = LIMIT,
+    ) -> None:
+        super().__init__()
+        self._session = session
+        self._theme = theme
+        self._maker = LineMaker()
+        self._pending: list[OutputLine] = []
+        self._extended = False
+        self.model = OutputModel(self._swatch, self, limit)
+        self._timer = PacedTimer(session.bridge.pace, BATCH_MS, single_shot=True, parent=self)
+        self._build(run_action)
+        self._connect()
+        self._refilter()
+        self._dress()
+
+    @property
+    def is_following(self) -> bool:
+        """Whether the end is shown, and stays shown when lines come."""
+        bar = self.table.verticalScrollBar()
+        return bar.value() >= bar.maximum()
+
+    def flush(self) -> None:
+        """Show what was collected."""
+        lines, self._pending = self._pending, []
+        extended, self._extended = self._extended, False
+        if not lines and not extended:
+            return
+        following = self.is_following
+        top = QPersistentModelIndex(self.table.indexAt(QPoint(0, 0)))
+        above = self.table.rowViewportPosition(top.row()) if top.isValid() else 0
+        self.model.append(lines, extended)
+        self._say_counts()
+        if following:
+            self.table.scrollToBottom()
+        else:  # what was read stays where it is; if it was dropped, what is left of it
+            place = top.row() * self._theme.px("size.row") - above if top.isValid() else 0
+            self.table.verticalScrollBar().setValue(place)
+
+    def clear(self) -> None:
+        """Forget all lines; a line whose end comes later begins anew."""
+        self._pending.clear()
+        self._extended = False
+        self._maker.forget()
+        self.model.clear()
+        self._say_counts()
+
+    def copy(self) -> None:
+        """Put the chosen lines on the clipboard, or all that are shown when none is chosen."""
+        rows = sorted(index.row() for index in self.table.selectionModel().selectedRows())
+        QGuiApplication.clipboard().setText(self.model.text(rows))
+
+    # Building.
+
+    def _build(self, run_action: QAction | None) -> None:
+        self.search = SearchLine(self._theme, "Search output")
+        self.dropped = ElidedLabel(self._theme, color="text.3", font="caption")
+        self.dropped.set_right()
+        self.only_job = self._toggle("layers", "Only the shown job")
+        self.only_routine = self._toggle(
+            "crosshair", "Only the selected routines; without a selection, all"
+        )
+        self.streams = {name: self._stream(name) for name in _STREAMS}
+        self.copy_button = self._button(
+            "copy", "Copy the chosen lines, or all that are shown (Ctrl+C)"
+        )
+        self.clear_button = self._button("trash", "Clear the output")
+        self.table = OutputTable(self._theme, self.model)
+        self._stack = QStackedWidget()
+        self._stack.addWidget(self._nothing("Nothing printed yet", _FILLS, run_action))
+        self._stack.addWidget(self._nothing("No line matches", _MATCHES))
+        self._stack.addWidget(self.table)
+        rows = QVBoxLayout(self)
+        rows.setContentsMargins(0, 0, 0, 0)
+        rows.setSpacing(0)
+        rows.addWidget(self._strip())
+        rows.addWidget(self._stack)
+
+    def _nothing(self, title: str, why: str, button: QAction | None = None) -> QWidget:
+        return EmptyState(self._theme, "scroll-text", title, why, button)
+
+    def _button(self, icon: str, tip: str) -> QToolButton:
+        button = QToolButton()
+        button.setObjectName("flat")
+        button.setIconSize(QSize(14, 14))
+        button.setToolTip(tip)
+        button.setAccessibleName(tip)
+        button.setProperty("glyph", icon)
+        return button
+
+    def _toggle(self, icon: str, tip: str) -> QToolButton:
+        button = self._button(icon, tip)
+        button.setCheckable(True)
+        return button
+
+    def _stream(self, name: str) -> QToolButton:
+        button = self._toggle("", f"Lines of {name}")
+        button.setText(name.removeprefix("std"))
+        button.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextOnly)
+        button.setFont(self._theme.font("ui.strong"))
+        button.setChecked(True)
+        return button
+
+    def _strip(self) -> QWidget:
+        strip = QWidget()
+        strip.setObjectName("panel")
+        strip.setFixedHeight(self._theme.px("size.tabs"))
+        row = QHBoxLayout(strip)
+        row.setContentsMargins(8, 0, 8, 0)
+        row.setSpacing(4)
+        self.search.setMaximumWidth(220)
+        row.addWidget(self.search, 3)
+        row.addWidget(self.dropped, 2)
+        for button in self._buttons:
+            row.addWidget(button)
+        return strip
+
+    @property
+    def _buttons(self) -> tuple[QToolButton, ...]:
+        return (
+            self.only_job,
+            self.only_routine,
+            *self.streams.values(),
+            self.copy_button,
+            self.clear_button,
+        )
+
+    def _connect(self) -> None:
+        session = self._session
+        session.bridge.printed.connect(self._on_bridge_printed)
+        session.bridge.host_gone.connect(self._on_bridge_host_gone)
+        session.job_selected.connect(self._refilter)
+        session.selection_changed.connect(self._refilter)
+        session.document.routine_renamed.connect(self._refilter)
+        self._timer.timeout.connect(self.flush)
+        self.search.textChanged.connect(self._refilter)
+        for toggle in (self.only_job, self.only_routine, *self.streams.values()):
+            toggle.toggled.connect(self._refilter)
+        self.copy_button.clicked.connect(self.copy)
+        self.clear_button.clicked.connect(self.clear)
+        self.table.copy_wanted.connect(self.copy)
+        self.table.clicked.connect(self._on_table_chosen)
+        self.table.activated.connect(self._on_table_chosen)
+        self._theme.changed.connect(self._dress)
+
+    # What comes in, and what is shown of it.
+
+    def _on_bridge_printed(self, printed: Printed) -> None:
+        fresh, extended = self._maker.take(printed)
+        self._add(fresh, extended)
+
+    def _on_bridge_host_gone(self, gone: HostGone) -> None:
+        self._maker.forget()
+        self._add(last_words(gone))
+
+    def _add(self, lines: list[OutputLine], extended: bool = False) -> None:
+        self._pending.extend(lines)
+        self._extended |= extended
+        if not self._timer.is_active():
+            self._timer.start()
+
+    def _refilter(self, *_: object) -> None:
+        session = self._session
+        chosen = session.selection.routines if self.only_routine.isChecked() else None
+        following = self.is_following
+        self.model.filter(
+            OutputFilter(
+                words=tuple(self.search.text().lower().split()),
+                job_id=(session.job_id or "") if self.only_job.isChecked() else None,
+                routines=chosen or None,
+                streams=frozenset(n for n, toggle in self.streams.items() if toggle.isChecked()),
+            )
+        )
+        self._say_counts()
+        if following:
+            self.table.scrollToBottom()
+
+    def _say_counts(self) -> None:
+        model = self.model
+        self.dropped.show_text(f"{model.dropped:,} older dropped" if model.dropped else "")
+        self._stack.setCurrentIndex(2 if model.rowCount() else 1 if model.total else 0)
+        self.table.fit()
+
+    def _swatch(self, routine: str) -> int | None:
+        document = self._session.document
+        return document.color_index(routine) if routine in document.ids() else None
+
+    def _on_table_chosen(self, index: QModelIndex) -> None:
+        line = self.model.line(index.row())
+        if line is None:
+            return
+        session = self._session
+        if line.job_id in session.bridge.views and line.job_id != session.job_id:
+            session.show_job(line.job_id)
+        if line.routine in session.document.ids():
+            session.select_routine(line.routine, centre=True)
+
+    def _dress(self) -> None:
+        for button in self._buttons:
+            if button.property("glyph"):
+                button.setIcon(self._theme.icon(str(button.property("glyph")), size=14))
