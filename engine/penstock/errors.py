@@ -27,6 +27,10 @@ class FlowFileError(PenstockError):
     """A flow file can't be read or written; the text names file, place and what was expected."""
 
 
+class LaunchError(PenstockError):
+    """The interpreter chosen for a flow can't run the engine. Choose another one, or prepare it."""
+
+
 class FlowError(PenstockError):
     """An edit of a flow that makes no sense: an id taken, malformed or unknown."""
 

@@ -7,10 +7,13 @@ General layout:
     monitor     the instrument that keeps events until they are fetched
     threads     every live thread
     launch      what a flow's host is started with
+    boot        brings the engine into another Python
+    interpreter which Pythons can run the engine, and how a host is started
     client      EngineClient
 """
 
 from penstock.host.client import EngineClient
+from penstock.host.interpreter import check_interpreter
 from penstock.host.launch import LaunchSettings, launch_file, load_launch, save_launch
 from penstock.host.protocol import (
     PLAIN_TYPES,
@@ -58,6 +61,7 @@ __all__ = [
     "ThreadTable",
     "Told",
     "ValueSample",
+    "check_interpreter",
     "from_json",
     "launch_file",
     "load_launch",
