@@ -15,6 +15,7 @@ from penstock_gui.canvas import FlowView
 from penstock_gui.docks.inspector import InspectorPanel
 from penstock_gui.docks.jobs import JobsPanel
 from penstock_gui.docks.log import LogPanel
+from penstock_gui.docks.output import OutputPanel
 from penstock_gui.docks.palette import PalettePanel
 from penstock_gui.docks.threads import ThreadsPanel
 from penstock_gui.session import Session
@@ -119,6 +120,7 @@ class MainWindow(QMainWindow):
             "jobs": JobsPanel(session, theme, run_action=run),
             "threads": ThreadsPanel(session, theme, run_action=run),
             "log": LogPanel(session, theme, run_action=run),
+            "output": OutputPanel(session, theme, run_action=run),
         }
         self.setCentralWidget(self._canvas_area())
         self.docking = Docking(self, theme, panels)

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QLineEdit, QMenu, QToolButton
+from PySide6.QtWidgets import QLineEdit, QMenu, QTabBar, QToolBar, QToolButton
 from pytestqt.qtbot import QtBot
 
 from helpers.scripted import ScriptedClient
@@ -286,6 +286,12 @@ def test_an_empty_flow_offers_the_example(desk: Desk) -> None:
     assert desk.session.document.path == CENSUS.resolve()
 
 
+def seen(desk: Desk) -> set[str]:
+    """The docks one can see; one behind another is visible to Qt, and moved out of sight."""
+    docks = desk.window.docking.docks
+    return {dock.spec.id for dock in docks if not dock.visibleRegion().isEmpty()}
+
+
 def test_layout_survives_and_can_be_reset(desk: Desk, qtbot: QtBot) -> None:
     docks = {dock.spec.id: dock for dock in desk.window.docking.docks}
     assert not docks["palette"].isVisible()
@@ -294,12 +300,55 @@ def test_layout_survives_and_can_be_reset(desk: Desk, qtbot: QtBot) -> None:
     desk.window.save_layout()
 
     again = Desk(desk.settings)
-    shown = {dock.spec.id for dock in again.window.docking.docks if dock.isVisible()}
+    shown = seen(again)
     again.window.reset_layout()
-    reset = {dock.spec.id for dock in again.window.docking.docks if dock.isVisible()}
+    QTest.qWait(30)
+    reset = seen(again)
+    behind = next(dock for dock in again.window.docking.docks if dock.spec.id == "output")
     again.close()
-    assert shown == {"palette", "inspector", "jobs", "threads"}
+    assert shown == {"palette", "inspector", "jobs", "threads", "output"}
     assert reset == {"inspector", "jobs", "threads", "log"}
+    assert not behind.isHidden()
+
+
+def test_log_and_output_share_a_place_with_a_tab_each(desk: Desk) -> None:
+    docks = {dock.spec.id: dock for dock in desk.window.docking.docks}
+    log, output = docks["log"], docks["output"]
+    bar = next(
+        bar
+        for bar in desk.window.findChildren(QTabBar)
+        if [bar.tabText(tab) for tab in range(bar.count())] == ["Log", "Output"]
+    )
+    assert "log" in seen(desk)
+    assert "output" not in seen(desk)
+    assert not log.header.isVisible()
+
+    QTest.mouseClick(bar, Qt.MouseButton.LeftButton, pos=bar.tabRect(1).center())
+    assert "output" in seen(desk)
+    assert "log" not in seen(desk)
+
+    log.close()
+    QTest.qWait(10)
+    assert output.header.isVisible()
+
+
+def test_the_stripe_brings_a_dock_forward_and_hides_the_one_in_front(desk: Desk) -> None:
+    output = next(dock for dock in desk.window.docking.docks if dock.spec.id == "output")
+    stripe = desk.window.findChild(QToolBar, "stripe")
+    assert stripe is not None
+    button = next(
+        button
+        for button in stripe.findChildren(QToolButton)
+        if button.defaultAction() is output.toggleViewAction()
+    )
+
+    states = []
+    for _ in range(3):
+        QTest.mouseClick(button, Qt.MouseButton.LeftButton)
+        QTest.qWait(10)
+        states.append((output.isHidden(), "output" in seen(desk), button.isChecked()))
+
+    assert states == [(False, True, True), (True, False, False), (False, True, True)]
 
 
 def test_the_docks_lie_as_designed(desk: Desk) -> None:

@@ -114,7 +114,7 @@ class OutputPanel(QWidget):
         rows.addWidget(self._stack)
 
     def _nothing(self, title: str, why: str, button: QAction | None = None) -> QWidget:
-        return EmptyState(self._theme, "scroll-text", title, why, button)
+        return EmptyState(self._theme, "terminal", title, why, button)
 
     def _button(self, icon: str, tip: str) -> QToolButton:
         button = QToolButton()
@@ -146,7 +146,8 @@ class OutputPanel(QWidget):
         row.setContentsMargins(8, 0, 8, 0)
         row.setSpacing(4)
         self.search.setMaximumWidth(220)
-        row.addWidget(self.search, 3)
+        row.addWidget(self.search, 2)
+        row.addStretch(1)
         row.addWidget(self.dropped, 2)
         for button in self._buttons:
             row.addWidget(button)
@@ -215,6 +216,7 @@ class OutputPanel(QWidget):
     def _say_counts(self) -> None:
         model = self.model
         self.dropped.show_text(f"{model.dropped:,} older dropped" if model.dropped else "")
+        self.dropped.setVisible(bool(model.dropped))
         self._stack.setCurrentIndex(2 if model.rowCount() else 1 if model.total else 0)
         self.table.fit()
 

@@ -10,7 +10,7 @@ from penstock_gui.docks.output.model import FROM, STREAM, TEXT, OutputModel
 from penstock_gui.theme import Theme
 from penstock_gui.widgets import RowTable
 
-_WIDTHS = {FROM: 132, STREAM: 34}
+_WIDTHS = {FROM: 112, STREAM: 34}
 _AROUND = 20
 
 
