@@ -86,7 +86,6 @@ class Driven:
         for run in self.core.runs:
             emitters: dict[str, object] = {emitter.name: emitter for emitter in run.emitters}
             run.instance = bind(run.plan.routine, emitters, _Binding(self))
-            run.logic = run.instance.logic
             run.log = deque()
 
     # ---- what its workers ask for
@@ -168,11 +167,11 @@ class Driven:
 
     def _take(self) -> Instructions:
         out = self.core.taken()
-        self.tokens += out.tokens + out.coroutines
+        self.tokens += out.tokens + out.more.coroutines
         self.events += out.events
-        self.closing += [body for _, body in out.bodies]
-        self.leaving += out.leaving
-        self.wakes += out.wakes
+        self.closing += [body for _, body in out.more.bodies]
+        self.leaving += out.more.leaving
+        self.wakes += out.more.wakes
         return out
 
     # ---- running

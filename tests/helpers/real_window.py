@@ -8,12 +8,13 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from PySide6.QtCore import QPoint, QPointF, Qt
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication
 
-from penstock.host import EngineClient
+from penstock.host import EngineClient, EngineSnapshot, RoutineValues, ThreadTable
 from penstock.observe import JobView
 from penstock_gui.app.collector import Collector
 from penstock_gui.app.guards import share_the_interpreter
@@ -122,6 +123,32 @@ class RealWindow:
         """Ended activations of a routine in the shown job."""
         view = self.session.view
         return view.routines[routine].activations if view and routine in view.routines else 0
+
+    def threads(self) -> ThreadTable:
+        """The engine's threads, asked for now."""
+        found: ThreadTable = self._asked(self.client.threads)
+        return found
+
+    def snapshot(self) -> EngineSnapshot:
+        """The engine's jobs, asked for now."""
+        found: EngineSnapshot = self._asked(self.client.snapshot)
+        return found
+
+    def last_values(self, job_id: str, routine: str) -> RoutineValues:
+        """A routine's last values, asked for now."""
+        found: RoutineValues = self._asked(lambda: self.client.last_values(job_id, routine))
+        return found
+
+    def _asked(self, ask: Callable[[], Any]) -> Any:
+        """The second new answer: the first may be one that was on its way."""
+        deadline = time.monotonic() + PATIENCE
+        answer = ask()
+        for _ in range(2):
+            former = answer
+            while (answer := ask()) is former:
+                assert time.monotonic() < deadline, "no answer comes"
+                QTest.qWait(2)
+        return answer
 
     def node(self, routine: str) -> NodeItem:
         """The item of a routine on the canvas."""

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from penstock.host import (
+    Answer,
     BreakpointSpec,
     EngineSnapshot,
     JobSnapshot,
@@ -87,7 +88,8 @@ class ScriptedClient:
     """Does nothing by itself. `calls` is what was asked, `tell…` what `drain` gives next.
 
     The methods that make events number them per job and keep a `JobView` of each job, from
-    which `snapshot` answers. Set `table`, `values` and `lost` to what a test wants to see.
+    which `snapshot` answers. Set `table`, `values` and `lost` to what a test wants to see; as with
+    an engine, `threads` and `last_values` answer what `drain` has told before.
     """
 
     workers: int | None = None
@@ -100,7 +102,9 @@ class ScriptedClient:
     ways: list[float] = field(default_factory=list)
     asked: int = 0
     time: float = 1_700_000_000.0
-    _told: list[Told] = field(default_factory=list)
+    _told: list[Told | Answer] = field(default_factory=list)
+    _told_table: ThreadTable = field(default_factory=lambda: ThreadTable(IDLE_POOL, ()))
+    _told_values: dict[tuple[str, str], RoutineValues] = field(default_factory=dict)
     _seqs: Counter[str] = field(default_factory=Counter)
     _jobs: int = 0
 
@@ -151,16 +155,24 @@ class ScriptedClient:
         return EngineSnapshot(jobs, self.table.pool, self.lost)
 
     def threads(self) -> ThreadTable:
-        return self.table
+        self._told.append(self.table)
+        return self._told_table
 
     def last_values(self, job_id: str, routine: str) -> RoutineValues:
-        return self.values.get((job_id, routine), RoutineValues(job_id, routine, {}, {}))
+        nothing = RoutineValues(job_id, routine, {}, {})
+        self._told.append(self.values.get((job_id, routine), nothing))
+        return self._told_values.get((job_id, routine), nothing)
 
     def ask(self) -> None:
         self.asked += 1
 
-    def drain(self, ask: bool = True) -> tuple[Told, ...]:
+    def drain(self, ask: bool = True) -> tuple[Told | Answer, ...]:
         told, self._told = tuple(self._told), []
+        for one in told:
+            if isinstance(one, ThreadTable):
+                self._told_table = one
+            elif isinstance(one, RoutineValues):
+                self._told_values[one.job_id, one.routine] = one
         return told
 
     def make_way(self, seconds: float) -> None:

@@ -58,6 +58,8 @@ class Routine:
     config: Any = None
     state: Any = None
     logic: Callable[..., Any]
+    _run: RunBinding | None = None
+    _sealed = False
 
     def __init__(self, **config: Any) -> None:
         self.__dict__["config"] = _validated(type(self), config)
@@ -73,25 +75,22 @@ class Routine:
     @property
     def cancelled(self) -> bool:
         """Whether the job that runs this body has ended; a long loop looks at it and returns."""
-        run: RunBinding | None = self.__dict__.get("_run")
-        return run is not None and run.cancelled
+        return self._run is not None and self._run.cancelled
 
     def checkpoint(self) -> None:
         """Raises Cancelled when the job has ended; may wait while it is held."""
-        run: RunBinding | None = self.__dict__.get("_run")
-        if run is not None:
-            run.checkpoint()
+        if self._run is not None:
+            self._run.checkpoint()
 
     def sleep(self, seconds: float) -> None:
         """Wait that long; ends early, raising Cancelled, when the job ends."""
-        run: RunBinding | None = self.__dict__.get("_run")
-        if run is None:
+        if self._run is None:
             threading.Event().wait(seconds)
         else:
-            run.sleep(seconds)
+            self._run.sleep(seconds)
 
     def _refuse_when_sealed(self, name: str) -> None:
-        if "_sealed" in self.__dict__:
+        if self._sealed:
             raise FlowError(
                 f"{type(self).__name__}.{name}: a routine that is part of a flow serves many jobs"
                 " and can't be changed; keep what belongs to a job in self.state"
@@ -112,15 +111,20 @@ def bind(routine: Routine, emitters: Mapping[str, object], run: RunBinding | Non
     No ``__init__`` runs. `emitters` holds one per event, ``failed`` included.
     """
     twin = object.__new__(type(routine))
-    twin.__dict__.update(routine.__dict__)
-    twin.__dict__.update(emitters)
-    twin.__dict__.update(_run=run, _sealed=True)
+    # Attribute by attribute: as long as nobody asks for its ``__dict__``, a twin needs none.
+    put = object.__setattr__
+    for name, value in routine.__dict__.items():
+        put(twin, name, value)
+    for name, emitter in emitters.items():
+        put(twin, name, emitter)
+    put(twin, "_run", run)
+    put(twin, "_sealed", True)
     return twin
 
 
 def set_state(routine: Routine, state: object) -> None:
     """Give a bound routine its job's state, seal or not."""
-    routine.__dict__["state"] = state
+    object.__setattr__(routine, "state", state)
 
 
 def config_type(cls: type[Routine]) -> type[BaseModel]:

@@ -305,7 +305,7 @@ def make_room(core: JobCore, slot: SlotQueue) -> None:
     while slot.posters and slot.free() > 0 and not core.is_over:
         poster = slot.posters.popleft()
         poster.taken = True
-        core.out.wakes.append(poster.latch)
+        core.out.more.wakes.append(poster.latch)
         arrive(core, slot, core.numbered([poster.value]), None)
     slot.run.is_awaited = any(other.parked or other.posters for other in slot.run.slots)
 

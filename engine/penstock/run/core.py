@@ -33,6 +33,7 @@ from penstock.run.ending import close, dismiss_posters, end, look_for_the_end, t
 from penstock.run.failing import ended, fail, job_timed_out, watch
 from penstock.run.failures import failure_of
 from penstock.run.granting import (
+    NOWHERE,
     UNTOLD,
     close_gates,
     free,
@@ -109,14 +110,13 @@ class JobCore:
         self.runs = [
             RoutineRun(row, i, job_id, workers, shell) for i, row in enumerate(plan.routines)
         ]
-        self.by_id = {run.id: run for run in self.runs}
         self.generations = generations if generations is not None else count(1)
         self.tokens = 0
         self.parked = 0
         self.step_token: Token | None = None
         self.told_next: tuple[str, int] | None = UNTOLD
         self.turns_over = self._holds = 0
-        self.gave_room: dict[SlotQueue, None] = {}  # a set in order
+        self.gave_room = NOWHERE
         self.somebody_stands = False
         self.last_number = 0
         self._sample_wanted = self._params_reserved = False
@@ -207,16 +207,27 @@ class JobCore:
             self.slot(ref).reserved += 1
         self._params_reserved = True
 
+    @property
+    def by_id(self) -> dict[str, RoutineRun]:
+        """The routines under their ids."""
+        return {run.id: run for run in self.runs}
+
+    def run_of(self, routine: str) -> RoutineRun | None:
+        """The routine of that id, or None."""
+        index = self.plan.index.get(routine)
+        return None if index is None else self.runs[index]
+
     def slot(self, ref: str) -> SlotQueue:
         """The slot called ``routine.slot``."""
         routine, _, name = ref.partition(".")
-        return next(slot for slot in self.by_id[routine].slots if slot.name == name)
+        run = self.runs[self.plan.index[routine]]
+        return next(slot for slot in run.slots if slot.name == name)
 
     def _start(self, message: Start) -> None:
         self.started_at = self.tell.now
         self.keep_open = message.keep_open
         self.move(JobStatus.RUNNING)
-        self.tell.started(self.plan.flow, self.by_id)
+        self.tell.started(self.plan.flow, self.plan.index)
         for run in self.runs:
             run.stops = message.stops.get(run.id, ())
             run.open = run.open and not run.stops
@@ -297,7 +308,7 @@ class JobCore:
         drop_parked(self, slot)
         for poster in slot.posters or ():
             poster.taken = True
-            self.out.wakes.append(poster.latch)
+            self.out.more.wakes.append(poster.latch)
             slot.posted += 1
             drop(self, slot, self.numbered([poster.value]), "stall")
         slot.posters = None
@@ -444,7 +455,7 @@ class JobCore:
         token = report.token
         if token.over:
             if report.suspended is not None:
-                self.out.bodies.append((run, report.suspended))
+                self.out.more.bodies.append((run, report.suspended))
             return
         run.tokens.pop(token, None)
         self.tokens -= 1
@@ -509,10 +520,10 @@ class JobCore:
     def fail(self, error: BaseException) -> None:
         """End the job because of a fault of the engine itself, whatever state it left."""
         failure = failure_of("", {}, error)
-        wakes = [] if self.out is TAKEN else self.out.wakes
-        self.out = TAKEN
+        before, self.out = self.out, TAKEN
         self.look_at(self.tell.now)
-        self.out.wakes.extend(wakes)
+        if before is not TAKEN:
+            self.out.more.wakes.extend(before.more.wakes)
         self.status, self.error, self.is_over = JobStatus.FAILED, failure, True
         self.finished_at = self.tell.now
         self.timers.clear()

@@ -163,9 +163,9 @@ def take_late(core: JobCore, run: RoutineRun) -> list[Failed]:
         run.activations += report.done + report.finished
         run.count_done(report)
         if report.suspended is not None:
-            core.out.bodies.append((run, report.suspended))
+            core.out.more.bodies.append((run, report.suspended))
         if isinstance(report.returned, Suspended):
-            core.out.bodies.append((run, report.returned))
+            core.out.more.bodies.append((run, report.returned))
         elif report.returned is not None and not isinstance(report.returned, Finish):
             give_back(run, report.returned)
         if report.failed is not None and not report.failed.is_cancel:
@@ -184,7 +184,7 @@ def close(core: JobCore, run: RoutineRun) -> None:
         abandon(core, token)
     if run.suspended:
         standing = [(run, item) for item in run.suspended if isinstance(item, Suspended)]
-        core.out.bodies.extend(standing)
+        core.out.more.bodies.extend(standing)
         run.suspended.clear()
 
 
@@ -192,7 +192,7 @@ def abandon(core: JobCore, token: Token) -> None:
     """Its activation doesn't count any more; what still runs of it leaves the pool's count."""
     token.over = True
     if token.worker is not None:
-        core.out.leaving.append(token)
+        core.out.more.leaving.append(token)
     wake(core, token)
 
 
@@ -201,11 +201,11 @@ def wake(core: JobCore, token: Token) -> None:
     latch, token.latch = token.latch, None
     token.parked_at = ""
     if latch is not None:
-        core.out.wakes.append(latch)
+        core.out.more.wakes.append(latch)
 
 
 def dismiss_posters(core: JobCore, slot: SlotQueue) -> None:
     """Wake whoever waits for room: they find that the job has ended."""
     if slot.posters is not None:
-        core.out.wakes.extend(poster.latch for poster in slot.posters)
+        core.out.more.wakes.extend(poster.latch for poster in slot.posters)
         slot.posters = None

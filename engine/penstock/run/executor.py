@@ -30,7 +30,7 @@ from penstock.observe import ActivationEnded, ActivationStarted, Instruments
 from penstock.run.core import JobCore
 from penstock.run.coroutines import AsyncWorker
 from penstock.run.emitters import Emitter, acting_token, local
-from penstock.run.instructions import Instructions, Wants
+from penstock.run.instructions import Instructions, Rare, Wants
 from penstock.run.messages import Close, Message, Refused, Start, Tick
 from penstock.run.pools import Coroutines, Pool
 from penstock.run.posting import full
@@ -63,7 +63,7 @@ class JobExecutor:
         loop: Loop = "thread",
         coroutines: Callable[[], Coroutines] | None = None,
         generations: Iterator[int] | None = None,
-        keep_values: bool = False,
+        wants: Wants,
         check_types: bool = False,
         seed: int | None = None,
     ) -> None:
@@ -81,17 +81,16 @@ class JobExecutor:
         self._awake = False
         self._drainer: int | None = None
         self._over = False
-        self._waiters: list[LockType] = []
+        self._waiters: list[LockType] | None = None
         self._told_deadline: float | None = None
         self._wall = pool.steward.wall() - pool.steward.now()
         self.loop_busy = True
         self.loop_since = time.monotonic()
-        wants = Wants(instruments.wants, keep_values)
         chance = None if seed is None else Random(seed).random
         self.core = JobCore(job_id, plan, pool.workers, self, wants, generations, chance)
         self._bind_routines()
-        self.reads = JobReads(self.core, self.lock, self._now())
-        self.state = JobState(job_id, plan.flow, self.reads, self.wait)
+        self.created_at = self._now()
+        self.state = JobState(job_id, plan.flow, self)
         self.event_loop_thread: threading.Thread | None = None
         if loop == "thread":
             self._latch = allocate_lock()
@@ -107,7 +106,6 @@ class JobExecutor:
         for run in self.core.runs:
             emitters: dict[str, object] = {emitter.name: emitter for emitter in run.emitters}
             run.instance = bind(run.plan.routine, emitters, self)
-            run.logic = run.instance.logic
             run.log = deque() if logged else None
 
     # ---- what bodies ask of their job
@@ -242,12 +240,12 @@ class JobExecutor:
 
     def slot(self, routine: str, name: str) -> SlotQueue | None:
         """The slot of that name, or None."""
-        run = self.core.by_id.get(routine)
+        run = self.core.run_of(routine)
         return next((s for s in run.slots if s.name == name), None) if run else None
 
     def emitter(self, routine: str, name: str) -> Emitter | None:
         """The emitter of that event, or None."""
-        run = self.core.by_id.get(routine)
+        run = self.core.run_of(routine)
         return next((e for e in run.emitters if e.name == name), None) if run else None
 
     def event_type(self, emitter: Emitter) -> Any:
@@ -260,8 +258,8 @@ class JobExecutor:
         with self.lock:
             self.core.look_at(self._now())
             self.core.take_late(run)
-            bodies = self.core.taken().bodies
-        for owner, body in bodies:
+            rare = self.core.taken().rare
+        for owner, body in rare.bodies if rare is not None else ():
             close_body(owner, body)
 
     def refuse(self, error: BaseException) -> None:
@@ -368,32 +366,42 @@ class JobExecutor:
             return core.taken()
 
     def _carry_out(self, out: Instructions) -> None:
-        pool = self.thread_pool
         if out.tokens:
-            pool.submit_many(out.tokens)
-        if out.coroutines and self._coroutines is not None:
-            self._coroutines().submit_many(out.coroutines)
-        for token in out.leaving:
+            self.thread_pool.submit_many(out.tokens)
+        if out.rare is not None:
+            self._carry_out_rare(out.rare)
+        if out.events:
+            self._instruments.tell(*out.events)
+
+    def _carry_out_rare(self, rare: Rare) -> None:
+        pool = self.thread_pool
+        if rare.coroutines and self._coroutines is not None:
+            self._coroutines().submit_many(rare.coroutines)
+        for token in rare.leaving:
             if not isinstance(token.worker, AsyncWorker):
                 pool.leave(token.worker, token, abandoned=True)
             elif self._coroutines is not None:
                 self._coroutines().cancel(token)
-        if out.bodies:
-            pool.submit_many([_Closing(pool, run, body) for run, body in out.bodies])
-        for latch in out.wakes:
+        if rare.bodies:
+            pool.submit_many([_Closing(pool, run, body) for run, body in rare.bodies])
+        for latch in rare.wakes:
             _open(latch)
-        if out.events:
-            self._instruments.tell(*out.events)
 
     def _close(self) -> None:
         self._over = True
-        while self._waiters:
+        waiters = self._waiters
+        while waiters:
             try:
-                self._waiters.pop().release()
+                waiters.pop().release()
             except IndexError:
                 break
 
     # ---- out
+
+    @property
+    def reads(self) -> JobReads:
+        """What anybody may ask about the job."""
+        return JobReads(self.core, self.lock, self.created_at)
 
     @property
     def status(self) -> JobStatus:
@@ -414,6 +422,9 @@ class JobExecutor:
     def _wait_for_the_end(self, timeout: float | None) -> bool:
         if not self._over:
             latch = _closed()
+            with self.lock:
+                if self._waiters is None:
+                    self._waiters = []
             self._waiters.append(latch)
             if not self._is_closed() and not self.thread_pool.wait(latch, timeout):
                 self._forget(latch)
@@ -424,7 +435,7 @@ class JobExecutor:
 
     def _forget(self, latch: LockType) -> None:
         with suppress(ValueError):  # it was opened meanwhile
-            self._waiters.remove(latch)
+            (self._waiters or []).remove(latch)
 
     def _is_in_own_body(self) -> bool:
         token = acting_token()

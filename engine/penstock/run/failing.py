@@ -137,7 +137,7 @@ def _time_out(core: JobCore, run: RoutineRun, number: int) -> None:
     elif isinstance(standing, Suspended):
         del run.clocks[number]
         run.suspended.remove(standing)
-        core.out.bodies.append((run, standing))
+        core.out.more.bodies.append((run, standing))
         _fail_late(core, run, standing.entry, len(standing.kept or ()), False)
     else:  # a worker goes on with it this very moment, and hasn't said so yet
         _set_clock(core, run, number, MOMENT)

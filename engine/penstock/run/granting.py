@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from penstock.flow import Every
 from penstock.run.hold import Hold
 from penstock.run.matching import Custom, newest
-from penstock.run.records import Entry, RoutineRun
+from penstock.run.records import Entry, RoutineRun, SlotQueue
 from penstock.run.slices import SLICE, PlainToken, Special, Token
 from penstock.run.state import JobStatus
 
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from penstock.run.core import JobCore
 
 UNTOLD = ("", -1)
+NOWHERE: dict[SlotQueue, None] = {}  # most jobs never give room this way: it stays empty
 
 
 def pump(core: JobCore, run: RoutineRun) -> None:
@@ -85,6 +86,8 @@ def pass_over(core: JobCore, run: RoutineRun) -> None:
         message = run.ready.popleft()
         slot.superseded += 1
         core.tell.dropped(slot, message, "superseded")
+        if core.gave_room is NOWHERE:
+            core.gave_room = {}
         core.gave_room[slot] = None
 
 
@@ -170,7 +173,7 @@ def issue(core: JobCore, run: RoutineRun, limit: int) -> Token:
     run.tokens[token] = None
     core.tokens += 1
     if plan.is_async and not run.continued and not run.state_missing:
-        core.out.coroutines.append(token)
+        core.out.more.coroutines.append(token)
     else:
         core.out.tokens.append(token)
     return token

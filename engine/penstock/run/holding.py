@@ -39,7 +39,7 @@ def resume(core: JobCore, message: Resume) -> None:
         return
     place = next_run(core)
     if now.at:
-        held = core.by_id[now.at]
+        held = core.runs[core.plan.index[now.at]]
         passed = [n for n, _ in held.ready if n in held.passed or n == now.number]
         held.passed = frozenset(passed)
     core.hold = None

@@ -10,23 +10,43 @@ from penstock.run.records import RoutineRun
 from penstock.run.slices import Suspended, Token
 
 
-class Instructions:
-    """Collected by one step of the core.
+class Rare:
+    """What most steps of the core have nothing of.
 
-    ``tokens`` go to the pool, ``coroutines`` to the asyncio thread. ``leaving`` are bodies whose
-    activation is over (their workers leave the count), ``bodies`` are generators to close on a
-    worker, ``wakes`` are latches to open, ``events`` are told to the instruments.
+    ``coroutines`` go to the asyncio thread. ``leaving`` are bodies whose activation is over (their
+    workers leave the count), ``bodies`` are generators to close on a worker, ``wakes`` are latches
+    to open.
     """
 
-    __slots__ = ("bodies", "coroutines", "events", "leaving", "tokens", "wakes")
+    __slots__ = ("bodies", "coroutines", "leaving", "wakes")
 
     def __init__(self) -> None:
-        self.tokens: list[Token] = []
         self.coroutines: list[Token] = []
         self.leaving: list[Token] = []
         self.bodies: list[tuple[RoutineRun, Suspended]] = []
         self.wakes: list[LockType] = []
+
+
+class Instructions:
+    """Collected by one step of the core.
+
+    ``tokens`` go to the pool, ``events`` are told to the instruments, last of all. ``more`` makes
+    the rest when something is put in; ``rare`` is None where nothing was.
+    """
+
+    __slots__ = ("events", "rare", "tokens")
+
+    def __init__(self) -> None:
+        self.tokens: list[Token] = []
+        self.rare: Rare | None = None
         self.events: list[EngineEvent] = []
+
+    @property
+    def more(self) -> Rare:
+        """`rare`, to put something into."""
+        if self.rare is None:
+            self.rare = Rare()
+        return self.rare
 
 
 TAKEN = object.__new__(Instructions)

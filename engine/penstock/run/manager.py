@@ -15,6 +15,7 @@ from penstock.observe import Instruments
 from penstock.run.coroutines import CoroutineThread
 from penstock.run.executor import JobExecutor, Loop
 from penstock.run.hold import StopPoint, stops_of
+from penstock.run.instructions import Wants
 from penstock.run.messages import (
     Cancel,
     Pause,
@@ -53,7 +54,9 @@ class GlobalJobManager:
         self._lock = threading.Lock()
         self._jobs: dict[str, JobExecutor] = {}
         self._ids = count(1)
-        self._generations = count(1)
+        self._generations = _Generations(self)
+        self._with_values = Wants(instruments.wants, values=True)
+        self._without_values = Wants(instruments.wants)
         self._newest_generation = 0
         self._stops: tuple[StopPoint, ...] = ()
         self._hold_new: int | None = None
@@ -88,8 +91,8 @@ class GlobalJobManager:
                 self._instruments,
                 loop=self._loop if loop is None else loop,
                 coroutines=self._coroutines,
-                generations=self._generation_numbers(),
-                keep_values=self.keep_values,
+                generations=self._generations,
+                wants=self._with_values if self.keep_values else self._without_values,
                 check_types=self._check_types,
                 seed=seed,
             )
@@ -237,16 +240,27 @@ class GlobalJobManager:
 
     def _new_id(self, wanted: str | None) -> str:
         if wanted is None:
-            return next(i for i in map(str, self._ids) if i not in self._jobs)
+            while (new_id := str(next(self._ids))) in self._jobs:
+                pass
+            return new_id
         if wanted in self._jobs:
             raise PenstockError(f"there is a job {wanted!r} already", job=wanted)
         return wanted
 
-    def _generation_numbers(self) -> Iterator[int]:
-        while True:
-            yield self._next_generation()
-
     def _next_generation(self) -> int:
         with self._lock:
-            self._newest_generation = next(self._generations)
+            self._newest_generation += 1
             return self._newest_generation
+
+
+class _Generations:
+    """The numbers of a manager's holds, for jobs that hold themselves."""
+
+    def __init__(self, manager: GlobalJobManager) -> None:
+        self._manager = manager
+
+    def __iter__(self) -> Iterator[int]:
+        return self
+
+    def __next__(self) -> int:
+        return self._manager._next_generation()

@@ -13,7 +13,7 @@ from penstock.run.records import SlotQueue
 StallChoice = Literal["grow", "drop", "cancel"]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Start:
     """Begin. `params` are (``routine.slot``, checked value), `stops` as in `SetStops`.
 

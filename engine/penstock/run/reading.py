@@ -104,7 +104,7 @@ class JobReads:
 
         Takes no lock: copying a deque is one step of the interpreter, and a window asks often.
         """
-        run = self._core.by_id.get(routine)
+        run = self._core.run_of(routine)
         if run is None:
             return {}, {}
         events = {emitter.name: tuple(emitter.values or ()) for emitter in run.emitters}

@@ -12,7 +12,7 @@ from __future__ import annotations
 import threading
 from _thread import LockType
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
 from penstock.flow import set_state
@@ -168,7 +168,7 @@ class RoutineRun:
     __slots__ = (
         "_state_lock", "activations", "attempts", "clocks", "continued", "dirty", "emitters",
         "failures", "grant", "id", "index", "instance", "is_awaited", "is_plain", "job", "job_id",
-        "limit", "log", "logic", "next_at", "open", "over", "parked_out", "passed", "plan", "ready",
+        "limit", "log", "next_at", "open", "over", "parked_out", "passed", "plan", "ready",
         "refused", "reports", "retrying", "revoked", "rule", "seconds", "shared", "single",
         "skipping", "slots", "state_missing", "stop", "stops", "suspended", "ticks", "timer",
         "timer_for", "tokens", "voice",
@@ -183,8 +183,7 @@ class RoutineRun:
         self.job_id = job_id
         self.job = job
         self.instance: Any = None
-        self.logic: Callable[..., Any] = _unbound
-        self.slots = [SlotQueue(self, i, slot) for i, slot in enumerate(plan.slots)]
+        self.slots = tuple([SlotQueue(self, i, slot) for i, slot in enumerate(plan.slots)])
         several = len(plan.events) > 2  # besides `failed`
         self.shared: list[tuple[Emitter, Any]] | None = [] if several else None
         self.emitters = [self._emitter(name, i) for i, name in enumerate(plan.events)]
@@ -269,8 +268,10 @@ class RoutineRun:
         values = self.values_of(entry)
         plan = self.plan
         if len(values) < len(self.slots):
-            return self.logic(**values)  # the rule passes some slots only; the rest have defaults
-        return self.logic(
+            return self.instance.logic(
+                **values
+            )  # the rule passes some slots only; the rest have defaults
+        return self.instance.logic(
             *[values[name] for name in plan.positional],
             **{name: values[name] for name in plan.keyword},
         )
@@ -338,7 +339,3 @@ def count_failure(run: RoutineRun, entry: Entry, in_finish: bool, fate: str) -> 
         for slot, _ in run.bound_to(entry):
             slot.consumed += fate == "consumed"
             slot.dead += fate == "dead"
-
-
-def _unbound(*_values: Any) -> None:
-    raise AssertionError("a routine ran before its job bound it")

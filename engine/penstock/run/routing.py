@@ -103,10 +103,11 @@ class RoutinePlan:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """A flow, compiled. `finish_order` holds indexes of routines with a last turn."""
+    """A flow, compiled. `index` finds routines, `finish_order` has those with a last turn."""
 
     flow: str
     routines: tuple[RoutinePlan, ...]
+    index: dict[str, int]
     finish_order: tuple[int, ...]
 
 
@@ -158,7 +159,7 @@ def compile_flow(flow: Flow) -> Plan:
         if slots[target.port].overflow == "fail":
             refusing.add((source.routine, source.port))
     rows = tuple(_row(i, routine, targets, refusing) for i, routine in live.items())
-    return Plan(flow.name, rows, _finish_order(rows))
+    return Plan(flow.name, rows, index, _finish_order(rows))
 
 
 def _row(

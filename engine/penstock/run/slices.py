@@ -404,7 +404,7 @@ class PlainToken(Token):
         thread = worker.name
         local.token = self
         report: Report | PlainToken = self
-        grant, logic, single, log = run.grant, run.logic, run.plan.takes_one, run.log
+        grant, logic, single, log = run.grant, run.instance.logic, run.plan.takes_one, run.log
         popleft = grant.popleft
         done = 0
         now = start = self.since = monotonic()

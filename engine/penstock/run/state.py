@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING, Any, Protocol
@@ -79,9 +78,7 @@ class JobSnapshot:
 
 
 class Reads(Protocol):
-    """What the handle reads of its job, from any thread."""
-
-    created_at: float
+    """What the handle reads of its job."""
 
     def snapshot(self) -> JobSnapshot: ...
 
@@ -99,6 +96,17 @@ class Reads(Protocol):
     def stalled(self) -> tuple[str, ...]: ...
 
 
+class Job(Protocol):
+    """The job behind a handle; any thread."""
+
+    created_at: float
+
+    @property
+    def reads(self) -> Reads: ...
+
+    def wait(self, timeout: float | None) -> JobStatus: ...
+
+
 class JobState:
     """The handle of one job; readable from any thread, each read a consistent picture.
 
@@ -106,59 +114,56 @@ class JobState:
     dropped + superseded + dead + skipped + discarded``.
     """
 
-    def __init__(
-        self, job_id: str, flow: str, job: Reads, wait: Callable[[float | None], JobStatus]
-    ) -> None:
+    def __init__(self, job_id: str, flow: str, job: Job) -> None:
         self.id = job_id
         self.flow = flow
         self.created_at = job.created_at
         self._job = job
-        self._wait = wait
 
     @property
     def status(self) -> JobStatus:
         """The status now."""
-        return self._job.status
+        return self._job.reads.status
 
     @property
     def error(self) -> Failure | None:
         """The failure that ended the job, or None."""
-        return self._job.error
+        return self._job.reads.error
 
     @property
     def stalled(self) -> tuple[str, ...]:
         """The full slots (``routine.slot``) that hold everything up; empty unless it is stalled."""
-        return self._job.stalled
+        return self._job.reads.stalled
 
     @property
     def outputs(self) -> dict[str, list[Any]]:
         """``routine.event`` -> the last 1,000 values of each unconnected event, in order."""
-        return self._job.outputs()
+        return self._job.reads.outputs()
 
     @property
     def output_counts(self) -> dict[str, int]:
         """``routine.event`` -> how many values it has emitted in all."""
-        return self._job.output_counts()
+        return self._job.reads.output_counts()
 
     @property
     def dead_letters(self) -> list[Failure]:
         """Failures whose messages nobody took, oldest first; the last 1,000."""
-        return list(self._job.snapshot().dead_letters)
+        return list(self._job.reads.snapshot().dead_letters)
 
     @property
     def routines(self) -> dict[str, RoutineCount]:
         """Counters per routine and slot, taken now."""
-        return self._job.snapshot().routines
+        return self._job.reads.snapshot().routines
 
     @property
     def started_at(self) -> float | None:
         """Wall-clock seconds when the loop took the job up."""
-        return self._job.snapshot().started_at
+        return self._job.reads.snapshot().started_at
 
     @property
     def finished_at(self) -> float | None:
         """Wall-clock seconds when the status became final."""
-        return self._job.snapshot().finished_at
+        return self._job.reads.snapshot().finished_at
 
     def wait(self, timeout: float | None = None) -> JobStatus:
         """Block until the job has ended or `timeout` seconds are over; returns the status then.
@@ -166,11 +171,11 @@ class JobState:
         Never raises. On the job's own loop thread or in one of its bodies it can't wait and
         returns the present status; a body of another job leaves its place to others meanwhile.
         """
-        return self._wait(timeout)
+        return self._job.wait(timeout)
 
     def snapshot(self) -> JobSnapshot:
         """Everything about the job in one frozen picture."""
-        return self._job.snapshot()
+        return self._job.reads.snapshot()
 
     def __repr__(self) -> str:
         return f"<JobState {self.id} {self.flow!r} {self.status.value}>"

@@ -34,6 +34,7 @@ from penstock.run.records import KEPT_VALUES, Entry, RoutineRun, SlotQueue
 from penstock.run.slices import PlainToken, Report, Token
 
 _log = logging.getLogger(__name__)
+NO_EVENTS: list[EngineEvent] = []  # before the first step of a core; nothing is put in
 
 
 class Teller:
@@ -45,7 +46,7 @@ class Teller:
 
     def __init__(self, job_id: str, wants: Wants) -> None:
         self.wants = wants
-        self.events: list[EngineEvent] = []
+        self.events = NO_EVENTS
         self.tells_messages = self.tells_slices = False
         self.now = 0.0
         self._job_id = job_id

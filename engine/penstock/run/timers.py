@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from heapq import heapify, heappop, heappush
-from itertools import count
 from math import inf, nextafter
 
 _FEW = 64
@@ -26,12 +25,17 @@ class Timer:
         self.is_over = False
 
 
+_NONE: list[tuple[float, int, Timer]] = []  # most jobs have no timer: this list stays empty
+
+
 class Timers:
     """The timers of one job. The clock is wall-clock time less what it stood still."""
 
+    __slots__ = ("_called_off", "_heap", "_lost", "_order", "_stopped_at", "keeping")
+
     def __init__(self) -> None:
-        self._heap: list[tuple[float, int, Timer]] = []
-        self._order = count()
+        self._heap = _NONE
+        self._order = 0
         self._called_off = 0  # of those in the heap
         self._lost = 0.0
         self._stopped_at: float | None = None
@@ -60,7 +64,10 @@ class Timers:
         """Have `act` called by `fire` once the job's clock shows `when`."""
         timer = Timer(when, act, keeps)
         self.keeping += keeps
-        heappush(self._heap, (when, next(self._order), timer))
+        self._order += 1
+        if self._heap is _NONE:
+            self._heap = []
+        heappush(self._heap, (when, self._order, timer))
         return timer
 
     def call_off(self, timer: Timer | None) -> None:
@@ -96,7 +103,7 @@ class Timers:
         """Call all of them off."""
         for _, _, timer in self._heap:
             timer.is_over = True
-        self._heap.clear()
+        self._heap = _NONE
         self._called_off = self.keeping = 0
 
     def _end(self, timer: Timer) -> None:

@@ -48,8 +48,21 @@ def test_only_arrows_of_the_table_are_gone(now: JobStatus, to: JobStatus) -> Non
 
 def a_handle(job: Driven) -> JobState:
     """The handle of a job by hand."""
-    reads = JobReads(job.core, threading.RLock(), 7.0)
-    return JobState("j", job.core.plan.flow, reads, lambda timeout: job.core.status)
+    return JobState("j", job.core.plan.flow, _Job(job))
+
+
+class _Job:
+    created_at = 7.0
+
+    def __init__(self, job: Driven) -> None:
+        self._core = job.core
+
+    @property
+    def reads(self) -> JobReads:
+        return JobReads(self._core, threading.RLock(), self.created_at)
+
+    def wait(self, timeout: float | None) -> JobStatus:
+        return self._core.status
 
 
 def test_the_handle_reads_the_job_at_each_moment() -> None:
