@@ -26,6 +26,7 @@ With ``loop="pool"`` a job has no loop thread: a worker, or the steward while al
 its guard and drains it. A body that reports after its job's end counts itself, under the lock.
 """
 
+from penstock.run.emitters import acting_token
 from penstock.run.executor import JobExecutor
 from penstock.run.failures import failure_of
 from penstock.run.hold import Hold, ReadyActivation, StopPoint
@@ -51,5 +52,6 @@ __all__ = [
     "StopPoint",
     "WorkerInfo",
     "WorkerPool",
+    "acting_token",
     "failure_of",
 ]

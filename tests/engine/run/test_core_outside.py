@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from _thread import allocate_lock
 from collections.abc import Iterator
 from typing import Any
 
@@ -230,6 +231,16 @@ def test_after_a_fault_of_the_engine_the_job_is_over_for_everybody() -> None:
     while job.tokens:
         job.run()
     assert job.outputs == {"b.out": []}
+
+
+def test_whoever_was_to_be_woken_when_the_engine_failed_is_woken() -> None:
+    job = kept_open(pass_on())
+    latch = allocate_lock()
+    job.core.look_at(job.time)
+    job.core.out.more.wakes.append(latch)
+    job.core.fail(RuntimeError("a fault"))
+
+    assert job.core.taken().more.wakes == [latch]
 
 
 # ---- workers that come when the job has ended
