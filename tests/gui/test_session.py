@@ -492,6 +492,8 @@ def test_an_unsaved_edit_runs(qtbot: QtBot, real: Session) -> None:
     assert view.status == "COMPLETED"
     qtbot.waitUntil(lambda: view.routines["count"].activations == 5, timeout=5000)
     assert real.mode == "idle"
+    with qtbot.waitSignal(real.bridge.values_told, timeout=5000):
+        real.client.last_values("1", "count")
     values = real.client.last_values("1", "count").events["total"]
     assert values[-1].value.text == "{'a': 2, 'b': 1, 'c': 1}"
 

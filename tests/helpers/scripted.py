@@ -9,9 +9,13 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from penstock.host import (
+    LOST,
     Answer,
     BreakpointSpec,
+    ControlChanged,
     EngineSnapshot,
+    HostGone,
+    HostUp,
     JobSnapshot,
     PoolUse,
     RoutineValues,
@@ -137,6 +141,12 @@ class ScriptedClient:
 
     def breakpoints(self, specs: Sequence[BreakpointSpec]) -> None:
         self._note("breakpoints", *specs)
+
+    def take_control(self) -> None:
+        self._note("take_control")
+
+    def kill(self) -> None:
+        self._note("kill")
 
     def snapshot(self) -> EngineSnapshot:
         jobs = tuple(
@@ -273,6 +283,35 @@ class ScriptedClient:
     ) -> None:
         """The job ended."""
         self.tell(JobEnded(*self._next(job_id), status, error, {}))
+
+    def tell_up(self, pid: int = 4711, name: str = "etl", **more: Any) -> None:
+        """A process is there; it lets this client steer unless `more` says otherwise."""
+        told: dict[str, Any] = {
+            "python": "3.11.7",
+            "executable": "/usr/bin/python3",
+            "grant": "control",
+            "in_control": True,
+        }
+        self.tell(HostUp(pid, name, **(told | more)))
+
+    def tell_control(self, in_control: bool) -> None:
+        """This client steers from now on, or no longer."""
+        self.tell(ControlChanged(in_control))
+
+    def tell_gone(
+        self, text: str = "killed by SIGKILL", output: str = "", pid: int = 4711, **more: Any
+    ) -> None:
+        """The process has ended, and with it every job that lived: those end first."""
+        live = [view for view in self.views.values() if not view.is_over]
+        running = tuple(
+            (view.job_id, routine)
+            for view in live
+            for routine, count in view.routines.items()
+            if count.running
+        )
+        for view in live:
+            self.tell_ended(view.job_id, LOST)
+        self.tell(HostGone(pid, text, output, running, **more))
 
     def show_threads(self, threads: Sequence[ThreadInfo], pool: PoolUse = IDLE_POOL) -> None:
         """What `threads()` answers from now on."""

@@ -114,7 +114,7 @@ def test_three_routines_are_placed_wired_saved_run_and_opened_again(
         f"{measure}.length -> {total}.length",
     ]
     assert real.view_of().status == "COMPLETED"
-    last = real.client.last_values("1", total).events["total"][-1]
+    last = real.last_values("1", total).events["total"][-1]
     assert last.value.text == str(len("ada") + len("grace") + len("barbara"))
     assert real.session.undo.isClean()
 

@@ -70,7 +70,7 @@ def test_while_a_job_runs_nodes_queues_threads_and_status_bar_live(
     qtbot.waitUntil(lambda: real.node("gated").picture.look.chip == "2", timeout=TIMEOUT)
     qtbot.waitUntil(lambda: "number" in real.node("gated").picture.look.queues, timeout=TIMEOUT)
     depth = real.node("gated").picture.look.queues["number"].depth
-    table = real.client.threads()
+    table = real.threads()
     in_gated = [info for info in table.threads if info.routine == "gated"]
     gate.stay_open()
     qtbot.waitUntil(real.is_over, timeout=TIMEOUT)
@@ -102,7 +102,7 @@ def test_two_jobs_at_once_each_give_what_one_alone_gives(
 
 def totals(real: RealWindow, job_id: str) -> str:
     """What the report of a job emitted, as the window can know it."""
-    samples = real.client.last_values(job_id, "report").events["totals"]
+    samples = real.last_values(job_id, "report").events["totals"]
     return samples[-1].value.text
 
 

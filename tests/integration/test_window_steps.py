@@ -47,7 +47,7 @@ def done(routines: Mapping[str, RoutineCount]) -> int:
 
 
 def done_in_engine(real: RealWindow) -> int:
-    (job,) = real.client.snapshot().jobs
+    (job,) = real.snapshot().jobs
     return done(job.routines)
 
 
@@ -129,7 +129,7 @@ def test_after_pausing_and_stepping_the_result_is_the_same(
     assert view.status == "COMPLETED"
     qtbot.waitUntil(lambda: view.routines["gated"].activations == COUNT, timeout=TIMEOUT)
     assert view.routines["total"].slots["number"].consumed == COUNT
-    total = real.client.last_values("1", "total").events["total"][-1]
+    total = real.last_values("1", "total").events["total"][-1]
     assert total.value.text == str(sum(range(1, COUNT + 1)))
 
 
@@ -145,7 +145,7 @@ def test_a_breakpoint_holds_before_each_file_is_parsed(qtbot: QtBot, tmp_path: P
         holds: list[JobHeld] = []
         parsed = []
         while (held := next_hold(qtbot, real, holds)) is not None:
-            (job,) = real.client.snapshot().jobs
+            (job,) = real.snapshot().jobs
             parsed.append(job.routines["parse"].activations)
             assert (held.place, held.why) == ("parse", "breakpoint")
             real.press("run.run")

@@ -9,14 +9,17 @@ General layout:
     launch      what a flow's host is started with
     boot        brings the engine into another Python
     interpreter which Pythons can run the engine, and how a host is started
-    client      EngineClient
+    engine      a runtime that carries out commands: what a host is made of
+    client      EngineClient, over a link to an engine
 """
 
-from penstock.host.client import EngineClient
+from penstock.host.client import LOST, EngineClient, Link
+from penstock.host.engine import HostedEngine
 from penstock.host.interpreter import check_interpreter
 from penstock.host.launch import LaunchSettings, launch_file, load_launch, save_launch
 from penstock.host.protocol import (
     PLAIN_TYPES,
+    Answer,
     BreakpointSpec,
     CommandRefused,
     ControlChanged,
@@ -39,7 +42,9 @@ from penstock.host.protocol import (
 )
 
 __all__ = [
+    "LOST",
     "PLAIN_TYPES",
+    "Answer",
     "BreakpointSpec",
     "CommandRefused",
     "ControlChanged",
@@ -49,8 +54,10 @@ __all__ = [
     "Grant",
     "HostGone",
     "HostUp",
+    "HostedEngine",
     "JobSnapshot",
     "LaunchSettings",
+    "Link",
     "PoolUse",
     "Printed",
     "Reply",

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import threading
 from collections import deque
+from collections.abc import Callable
 
-from penstock.host.protocol import Reply, Told
+from penstock.host.protocol import Answer, ControlChanged, Reply, Told
 from penstock.observe import (
     ActivationFailed,
     EngineEvent,
@@ -31,20 +32,25 @@ class Monitor(Instrument):
     while calling out. Counters that are as they were are dropped. It doesn't listen to single
     messages, dropped ones included: building an event for each would slow the engine down, and
     the counters tell how many there were.
+
+    ``on_news`` is called, on the thread that tells, after anything but a display event.
     """
 
-    def __init__(self, capacity: int = DISPLAY_CAPACITY) -> None:
+    def __init__(
+        self, capacity: int = DISPLAY_CAPACITY, on_news: Callable[[], None] | None = None
+    ) -> None:
         self.lost = 0
+        self._on_news = on_news
         self._last: dict[str, JobProgress | None] = {}
         self._asked: set[str] = set()
         self._capacity = capacity
         self._lock = threading.Lock()
-        self._buffer: deque[Told] = deque()
+        self._buffer: deque[Told | Answer] = deque()
         self._display = 0
         self._ended = 0
         self.ends_fetched = 0
 
-    def drain(self) -> tuple[Told, ...]:
+    def drain(self) -> tuple[Told | Answer, ...]:
         """Everything since the last call, in the order it was told.
 
         `ends_fetched` counts the jobs whose last counters and end were among it, ever.
@@ -56,10 +62,20 @@ class Monitor(Instrument):
             self.ends_fetched = self._ended
         return taken
 
-    def reply(self, reply: Reply) -> None:
-        """Keep an answer to a command."""
+    def reply(self, reply: Reply | Answer | ControlChanged) -> None:
+        """Keep what came of a command."""
         with self._lock:
             self._buffer.append(reply)
+        self._news()
+
+    def tell_late(self, event: JobStarted | JobEnded) -> None:
+        """Keep what a job that was there before us has done, unless it has told it itself."""
+        is_live = event.job_id in self._last
+        if isinstance(event, JobEnded):
+            if is_live:
+                self.on_job_ended(event)
+        elif not is_live:
+            self.on_job_started(event)
 
     def display(self, event: EngineEvent) -> bool:
         """Keep an event that may be lost when nobody drains; whether it was kept."""
@@ -75,6 +91,16 @@ class Monitor(Instrument):
         with self._lock:
             self._buffer.append(event)
             self._ended += isinstance(event, JobEnded)
+        self._news()
+
+    def _news(self) -> None:
+        if self._on_news is not None:
+            self._on_news()
+
+    @property
+    def is_moving(self) -> bool:
+        """Whether there is a job whose counters may change without a state event."""
+        return any(not _stands_still(last) for last in list(self._last.values()))
 
     def due_samples(self) -> list[str]:
         """Jobs whose counters may have changed, and which haven't been asked for them yet.

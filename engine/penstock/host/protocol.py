@@ -159,13 +159,15 @@ class HostGone:
     """The host is no more, or no longer reached. Made on the client's side; always the last.
 
     ``text`` says in one line how it ended (``killed by SIGKILL``); ``output`` is the last of what
-    it wrote to its terminal; ``running`` the (job id, routine) pairs that ran when last heard.
+    it wrote to its terminal; ``running`` the (job id, routine) pairs that ran when last heard;
+    ``asked`` whether this client wanted it so.
     """
 
     pid: int
     text: str
     output: str
     running: tuple[tuple[str, str], ...] = ()
+    asked: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,7 +204,7 @@ Reply = StartRefused | CommandRefused
 HostNews = HostUp | HostGone | ControlChanged | Printed
 Told = EngineEvent | Reply | HostNews
 Answer = ThreadTable | EngineSnapshot | RoutineValues | DisplayLost
-"""What a client keeps and answers from, instead of handing it on."""
+"""What a client also keeps, to answer from."""
 
 PLAIN_TYPES: tuple[type[Any], ...] = (
     BreakpointSpec,

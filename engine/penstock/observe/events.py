@@ -73,7 +73,11 @@ class JobStarted(EngineEvent):
 
 @dataclass(frozen=True, slots=True)
 class JobEnded(EngineEvent):
-    """The final status. ``discarded`` counts what was left in each ``routine.slot``."""
+    """The final status. ``discarded`` counts what was left in each ``routine.slot``.
+
+    Status ``LOST`` is told by whoever watched from outside: the job's process is gone, and nobody
+    knows what the job would have come to.
+    """
 
     status: str
     error: FailureSummary | None

@@ -23,7 +23,7 @@ from penstock.observe.events import (
 )
 
 _NOTHING = RoutineCount("idle", 0, 0, 0, 0, 0.0, 0, {}, {})
-_FINAL = frozenset({"COMPLETED", "FAILED", "CANCELLED"})
+_FINAL = frozenset({"COMPLETED", "FAILED", "CANCELLED", "LOST"})
 
 
 @dataclass(slots=True)

@@ -10,12 +10,15 @@ from typing import Protocol
 from PySide6.QtCore import QObject, Signal
 
 from penstock.host import (
+    Answer,
     CommandRefused,
     ControlChanged,
     HostGone,
     HostUp,
     Printed,
+    RoutineValues,
     StartRefused,
+    ThreadTable,
     Told,
 )
 from penstock.observe import (
@@ -49,7 +52,7 @@ class Drained(Protocol):
         """Ask moving jobs for their counters; returns at once."""
         ...
 
-    def drain(self, ask: bool = True) -> tuple[Told, ...]:
+    def drain(self, ask: bool = True) -> tuple[Told | Answer, ...]:
         """What was told since the last call, in order per job; returns at once."""
         ...
 
@@ -75,8 +78,9 @@ class EngineBridge(QObject):
         host_up(HostUp), host_gone(HostGone): the process the jobs run in
         control_changed(bool): whether this window steers it
         printed(Printed): text that the code of a flow wrote to stdout or stderr
+        threads_told(ThreadTable), values_told(RoutineValues): the client's answers have come
         told(event): every state event and failure, in order, for a log
-        ticked(): after a tick that brought news
+        ticked(): after a tick that brought news; answers are none
     """
 
     job_started = Signal(str)
@@ -91,6 +95,8 @@ class EngineBridge(QObject):
     host_gone = Signal(object)
     control_changed = Signal(bool)
     printed = Signal(object)
+    threads_told = Signal(object)
+    values_told = Signal(object)
     told = Signal(object)
     ticked = Signal()
 
@@ -106,7 +112,7 @@ class EngineBridge(QObject):
         self.views: dict[str, JobView] = {}
         self._client = client
         self._clock = clock
-        self._pending: deque[Told] = deque()
+        self._pending: deque[Told | Answer] = deque()
         self._changed: dict[str, set[str]] = {}
         self._totals: dict[str, int] = {}
         self._counts: deque[tuple[float, int]] = deque()
@@ -145,19 +151,23 @@ class EngineBridge(QObject):
             return
         self.pace.begin()
         end = self._clock() + BUDGET
+        news = False
         while self._pending:
-            self._take(self._pending.popleft())
+            told = self._pending.popleft()
+            news |= not isinstance(told, Answer)
+            self._take(told)
             if self._clock() >= end:
                 break
         self._tell_changes()
-        self.ticked.emit()
+        if news:
+            self.ticked.emit()
 
-    def _take(self, told: Told) -> None:
+    def _take(self, told: Told | Answer) -> None:
         if isinstance(told, StartRefused | CommandRefused):
             self.refused.emit(told)
             return
         if not isinstance(told, EngineEvent):
-            self._take_news(told)
+            self._take_other(told)
             return
         view = self.views.get(told.job_id)
         if view is None:
@@ -171,7 +181,7 @@ class EngineBridge(QObject):
         elif isinstance(told, _LOGGED):
             self._tell(told)
 
-    def _take_news(self, news: Told) -> None:
+    def _take_other(self, news: Told | Answer) -> None:
         match news:
             case HostUp():
                 self.host_up.emit(news)
@@ -181,6 +191,10 @@ class EngineBridge(QObject):
                 self.control_changed.emit(news.in_control)
             case Printed():
                 self.printed.emit(news)
+            case ThreadTable():
+                self.threads_told.emit(news)
+            case RoutineValues():
+                self.values_told.emit(news)
             case _:
                 pass
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from PySide6.QtCore import QObject, Signal
 
-from penstock.host import PoolUse
+from penstock.host import ThreadTable
 from penstock_gui.bridge import PacedTimer
 from penstock_gui.session import Session
 
@@ -12,7 +12,7 @@ INTERVAL_MS = 400
 
 
 class Vitals(QObject):
-    """Polls the pool's use.
+    """Has the pool's use told; nobody else need ask.
 
     Signals:
         polled(PoolUse)
@@ -25,12 +25,15 @@ class Vitals(QObject):
         self._session = session
         self._timer = PacedTimer(session.bridge.pace, INTERVAL_MS, asks=True, parent=self)
         self._timer.timeout.connect(self.poll)
+        session.bridge.threads_told.connect(self._on_threads)
         self._timer.start()
 
     def poll(self) -> None:
-        """Ask now."""
-        pool: PoolUse = self._session.client.threads().pool
-        self.polled.emit(pool)
+        """Ask now; the answer comes with a tick of the bridge."""
+        self._session.client.threads()
+
+    def _on_threads(self, table: ThreadTable) -> None:
+        self.polled.emit(table.pool)
 
     def stop(self) -> None:
         """Ask no more; before the client is closed."""

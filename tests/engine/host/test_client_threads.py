@@ -16,13 +16,18 @@ import pytest
 from helpers.bodies import Gate
 from penstock import PenstockError
 from penstock.host import (
+    Answer,
     BreakpointSpec,
     CommandRefused,
     EngineClient,
+    EngineSnapshot,
+    RoutineValues,
     StallChoice,
     StartRefused,
+    ThreadTable,
     Told,
 )
+from penstock.host.client import InProcess
 from penstock.host.codec import decode, encode
 from penstock.observe import (
     ActivationFailed,
@@ -36,6 +41,7 @@ from penstock.observe import (
     Stalled,
     StepIgnored,
 )
+from penstock.run import JobExecutor
 
 DEADLINE = 10.0
 
@@ -154,12 +160,19 @@ def folder(tmp_path: Path) -> Iterator[Folder]:
         made.gate.open()
 
 
+def jobs_of(client: EngineClient) -> list[JobExecutor]:
+    """The jobs of the engine in this process, without asking it."""
+    assert isinstance(client._link, InProcess)
+    runtime = client._link._engine._runtime
+    return [] if runtime is None else runtime.jobs.list()
+
+
 class Watch:
     """Drains a client until something was told."""
 
     def __init__(self, client: EngineClient) -> None:
         self.client = client
-        self.told: list[Told] = []
+        self.told: list[Told | Answer] = []
         self._tick = threading.Event()
 
     def drain(self) -> None:
@@ -171,6 +184,28 @@ class Watch:
             assert monotonic() < end, self.told
             self.drain()
             self._tick.wait(0.002)
+
+    def answer(self, kind: type[Any], ask: Callable[[], object]) -> Any:
+        """What a question asked now is answered with."""
+        self.until(lambda: not self.client._asked)
+        ask()
+        begin = len(self.told)
+        self.until(lambda: any(isinstance(told, kind) for told in self.told[begin:]))
+        return next(told for told in self.told[begin:] if isinstance(told, kind))
+
+    def snapshot(self) -> EngineSnapshot:
+        found: EngineSnapshot = self.answer(EngineSnapshot, self.client.snapshot)
+        return found
+
+    def threads(self) -> ThreadTable:
+        found: ThreadTable = self.answer(ThreadTable, self.client.threads)
+        return found
+
+    def values(self, job_id: str, routine: str) -> RoutineValues:
+        found: RoutineValues = self.answer(
+            RoutineValues, lambda: self.client.last_values(job_id, routine)
+        )
+        return found
 
     def of(self, kind: type, job_id: str | None = None) -> list[Any]:
         found = [told for told in self.told if isinstance(told, kind)]
@@ -266,7 +301,7 @@ def test_a_flow_that_can_not_start_is_refused(
     assert refused.job_id == job_id
     assert refused.text
     assert "\n" not in refused.text
-    assert client.snapshot().jobs == ()
+    assert watch.snapshot().jobs == ()
 
 
 RAISES = {
@@ -368,7 +403,7 @@ def test_cancel(client: EngineClient, watch: Watch, folder: Folder) -> None:
     client.cancel(job_id)
 
     assert watch.ended(job_id).status == "CANCELLED"
-    assert client.snapshot().jobs[0].status == "CANCELLED"
+    assert watch.snapshot().jobs[0].status == "CANCELLED"
     folder.gate.open()
 
 
@@ -436,18 +471,18 @@ def test_failures_are_told(client: EngineClient, watch: Watch, folder: Folder) -
 def test_snapshot_threads_and_last_values(
     client: EngineClient, watch: Watch, folder: Folder
 ) -> None:
-    before = client.snapshot()
+    before = watch.snapshot()
     assert (before.jobs, before.pool.busy, before.pool.size) == ((), 0, 2)
     job_id = client.start(folder.chain("Numbers", "Gated", a={"many": 8}), str(folder.path))
     watch.until(lambda: watch.of(JobStarted))
     folder.gate.wait_came()
     folder.gate.let_go(2)
     folder.gate.wait_came(3)
-    watch.until(lambda: len(client.last_values(job_id, "b").events["out"]) == 2)
+    watch.until(lambda: len(watch.values(job_id, "b").events["out"]) == 2)
 
-    job = client.snapshot().jobs[0]
+    job = watch.snapshot().jobs[0]
     assert (job.job_id, job.status, job.routines["b"].running) == (job_id, "RUNNING", 1)
-    table = client.threads()
+    table = watch.threads()
     assert table.pool.busy == 1
     assert table.pool.threads == len(threading.enumerate())
     assert table.pool.threads_high_water >= table.pool.threads
@@ -461,12 +496,12 @@ def test_snapshot_threads_and_last_values(
     assert busy[0].since >= 0
     assert [row.job_id for row in by_role["loop"]] == [job_id]
     assert len(by_role["host"]) == 1
-    values = client.last_values(job_id, "b")
+    values = watch.values(job_id, "b")
     assert values.events["out"][-1].value.text == "1"
     assert values.slots["value"][-1].value.text == "7"
     numbers = [sample.number for sample in values.slots["value"]]
     assert numbers == sorted(numbers)
-    nothing = client.last_values("77", "nobody")
+    nothing = watch.values("77", "nobody")
     assert (nothing.slots, nothing.events) == ({}, {})
     folder.gate.open()
     watch.ended(job_id)
@@ -479,7 +514,7 @@ def test_foreign_threads_are_listed_as_such(
     thread = threading.Thread(target=stay.wait, args=(DEADLINE,), name="stranger")
     thread.start()
     try:
-        row = next(row for row in client.threads().threads if row.name == "stranger")
+        row = next(row for row in watch.threads().threads if row.name == "stranger")
         assert (row.role, row.job_id, row.routine) == ("foreign", "", "")
     finally:
         stay.set()
@@ -495,13 +530,13 @@ def test_a_bodys_worker_of_a_cancelled_job_is_abandoned(
     client.cancel(job_id)
     watch.ended(job_id)
 
-    watch.until(lambda: client.threads().pool.abandoned == 1)
-    table = client.threads()
+    watch.until(lambda: watch.threads().pool.abandoned == 1)
+    table = watch.threads()
     rows = [row for row in table.threads if row.state == "abandoned"]
     assert [(row.role, row.job_id, row.routine) for row in rows] == [("worker", job_id, "b")]
     assert (table.pool.size, table.pool.busy) == (2, 0)
     folder.gate.open()
-    watch.until(lambda: client.threads().pool.abandoned == 0)
+    watch.until(lambda: watch.threads().pool.abandoned == 0)
 
 
 @pytest.fixture
@@ -523,7 +558,7 @@ def test_a_stall_is_told_and_ended_by_choice(
 ) -> None:
     job_id = stalled_job()
     assert watch.of(Stalled)[0].slots == ("b.value",)
-    assert client.snapshot().jobs[0].stalled == ("b.value",) == watch.view(job_id).stalled
+    assert watch.snapshot().jobs[0].stalled == ("b.value",) == watch.view(job_id).stalled
 
     client.unstall(job_id, choice)
 
@@ -573,7 +608,7 @@ def test_a_body_that_stands_waiting_for_room_is_shown_as_such(
     """Past the slot's two and two more at the connection, `emit` itself waits."""
     job_id = stalled_job(many=9)
 
-    table = client.threads()
+    table = watch.threads()
 
     rows = [row for row in table.threads if row.state == "waits" and row.role == "worker"]
     assert [(row.job_id, row.routine) for row in rows] == [(job_id, "a")]
@@ -589,7 +624,7 @@ def test_steward_and_asyncio_thread_have_their_roles(
 
     def until_told(role: str, *wanted: object) -> None:
         def is_told() -> bool:
-            rows = [row for row in client.threads().threads if row.role == role]
+            rows = [row for row in watch.threads().threads if row.role == role]
             return wanted in [(r.name, r.state, r.job_id, r.routine, r.since is None) for r in rows]
 
         watch.until(is_told)
@@ -608,7 +643,7 @@ def test_steward_and_asyncio_thread_have_their_roles(
 def test_of_ended_jobs_the_newest_can_be_asked_about_the_others_are_forgotten(
     client: EngineClient, watch: Watch, folder: Folder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("penstock.host.client.KEPT_JOBS", 2)
+    monkeypatch.setattr("penstock.host.engine.KEPT_JOBS", 2)
     text, path = folder.chain("Numbers", "Pass"), str(folder.path)
     live = client.start(folder.chain("Numbers", "Gated"), path)
     watch.until(lambda: watch.of(JobStarted))
@@ -618,12 +653,12 @@ def test_of_ended_jobs_the_newest_can_be_asked_about_the_others_are_forgotten(
         watch.ended(ended[-1])
 
     def kept() -> list[str]:
-        return [job.job_id for job in client.snapshot().jobs]
+        return [job.job_id for job in watch.snapshot().jobs]
 
     watch.until(lambda: kept() == [live, *ended[2:]])
-    gone = client.last_values(ended[0], "b")
+    gone = watch.values(ended[0], "b")
     assert (gone.kept, gone.slots, gone.events) == (False, {}, {})
-    assert client.last_values(ended[3], "b").kept
+    assert watch.values(ended[3], "b").kept
     for command in (client.pause, client.resume, client.step, client.cancel):
         command(ended[0])
     watch.until(lambda: len(watch.of(CommandRefused)) == 4)
@@ -635,16 +670,16 @@ def test_of_ended_jobs_the_newest_can_be_asked_about_the_others_are_forgotten(
 def test_jobs_whose_end_was_not_fetched_are_kept(
     client: EngineClient, folder: Folder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("penstock.host.client.KEPT_JOBS", 0)
+    monkeypatch.setattr("penstock.host.engine.KEPT_JOBS", 0)
     watch, tick = Watch(client), threading.Event()
     for _ in range(3):
         client.start(folder.chain("Numbers"), str(folder.path))
     end = monotonic() + DEADLINE
-    while [job.status for job in client.snapshot().jobs] != ["COMPLETED"] * 3:
-        assert monotonic() < end, client.snapshot()
+    while [job.status.value for job in jobs_of(client)] != ["COMPLETED"] * 3:
+        assert monotonic() < end, jobs_of(client)
         tick.wait(0.01)
 
-    watch.until(lambda: not client.snapshot().jobs)
+    watch.until(lambda: not watch.snapshot().jobs)
 
     assert len(watch.of(JobEnded)) == 3
 
@@ -653,7 +688,7 @@ def test_values_that_bite_are_summed_up(client: EngineClient, watch: Watch, fold
     job_id = client.start(folder.chain("Mean"), str(folder.path))
     watch.ended(job_id)
 
-    assert "Nasty" in client.last_values(job_id, "a").events["out"][-1].value.text
+    assert "Nasty" in watch.values(job_id, "a").events["out"][-1].value.text
 
 
 def test_everything_told_survives_as_bytes_and_is_in_order_for_each_job(
@@ -696,8 +731,7 @@ def test_counters_do_not_overtake_what_happened_before_they_were_taken(
     watch.until(lambda: watch.of(JobProgress, job_id))
     folder.gate.wait_came()
     telling = Gate()
-    assert client._runtime is not None
-    executor = client._runtime.jobs.get(job_id)
+    (executor,) = jobs_of(client)
     executor._instruments = cast("Any", Slow(executor._instruments, telling))
     client.pause(job_id)
     telling.wait_came()
@@ -842,14 +876,14 @@ def test_while_it_makes_way_threads_are_told_as_they_were_before(
     client.start(folder.chain("Numbers", "Pass"), str(folder.path))
     watch.ended("1")
 
-    before = client.threads()
+    before = watch.threads()
     client.make_way(DEADLINE)
-    assert client.threads().pool.size == before.pool.size
-    assert client.threads() is client.threads(), "one answer while the routines stand back"
+    assert watch.threads().pool.size == before.pool.size
+    assert watch.threads() is watch.threads(), "one answer while the routines stand back"
     client.make_way(0.0)
 
     end = monotonic() + DEADLINE
-    while client.threads() is client.threads():
+    while watch.threads() is watch.threads():
         assert monotonic() < end, "the old answer stayed"
     client.make_way(0.0)
-    assert client.threads() is not client.threads(), "an old answer came back"
+    assert watch.threads() is not watch.threads(), "an old answer came back"

@@ -510,6 +510,7 @@ def test_values_the_engine_keeps_no_more_are_said_to_be_gone(
     client.values[job_id, "split"] = RoutineValues(job_id, "split", {}, {}, kept=False)
     client.tell_ended(job_id)
     session.bridge.tick()
+    session.bridge.tick()  # asked at the end, and answered
 
     assert routine_page(panel).slots["line"].value.full_text == "no longer kept"
     assert routine_page(panel).events["word"].value.full_text == "no longer kept"
@@ -577,6 +578,7 @@ def test_last_values_are_shown_as_plain_bounded_text(
     run_job(session, client)
     session.show_job(None)
     session.show_job("1")
+    session.bridge.tick()
 
     row = routine_page(panel).slots["line"].value
     assert row.full_text.startswith("<img src='file:///etc/passwd'>")
@@ -615,7 +617,12 @@ def test_a_value_arrives_by_polling(
     client.values["1", "split"] = RoutineValues("1", "split", {}, {"word": (sample("a"),)})
 
     row = routine_page(panel).events["word"]
-    qtbot.waitUntil(lambda: row.value.full_text == "'a'", timeout=3000)
+
+    def has_arrived() -> bool:
+        session.bridge.tick()
+        return row.value.full_text == "'a'"
+
+    qtbot.waitUntil(has_arrived, timeout=3000)
 
 
 def test_a_held_message_is_shown_at_its_routine_and_goes_with_the_hold(
@@ -689,7 +696,8 @@ def test_a_wire_shows_ends_types_count_and_last_values(
     client.tell_progress(job, counts)
     session.bridge.tick()
     panel._show_run()
-    panel._ask_values()
+    panel._poll_values()
+    session.bridge.tick()
 
     page = panel.page
     assert isinstance(page, WirePage)

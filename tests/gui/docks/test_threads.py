@@ -56,6 +56,12 @@ def panel(qtbot: QtBot, session: Session) -> ThreadsPanel:
     return made
 
 
+def poll(panel: ThreadsPanel) -> None:
+    """Ask, and hear the answer."""
+    panel.poll()
+    panel._session.bridge.tick()
+
+
 def cell(
     panel: ThreadsPanel, row: int, column: int, role: int = Qt.ItemDataRole.DisplayRole
 ) -> object:
@@ -72,6 +78,12 @@ def names(panel: ThreadsPanel) -> list[object]:
     return [cell(panel, row, THREAD) for row in range(panel.model.rowCount())]
 
 
+def hears(panel: ThreadsPanel) -> list[object]:
+    """The names after what was told is heard."""
+    panel._session.bridge.tick()
+    return names(panel)
+
+
 def click(qtbot: QtBot, panel: ThreadsPanel, row: int) -> None:
     middle = panel.table.visualRect(panel.model.index(row, THREAD)).center()
     QTest.mouseClick(panel.table.viewport(), Qt.MouseButton.LeftButton, pos=middle)
@@ -81,7 +93,7 @@ def test_threads_are_sorted_by_role_then_number(
     panel: ThreadsPanel, client: ScriptedClient
 ) -> None:
     client.show_threads([OTHER, MAIN, LOOP, worker(10), worker(2)])
-    panel.poll()
+    poll(panel)
 
     assert names(panel) == ["worker-2", "worker-10", "job-7", "MainThread", "Thread-9 (serve)"]
 
@@ -90,7 +102,7 @@ def test_a_row_tells_state_job_routine_and_since(
     panel: ThreadsPanel, client: ScriptedClient, session: Session
 ) -> None:
     client.show_threads([worker(1, "parse", 1.44), worker(2), LOOP, OTHER])
-    panel.poll()
+    poll(panel)
 
     columns = (STATE, JOB, ROUTINE, SINCE)
     assert [cell(panel, 0, column) for column in columns] == ["running", "#7", "parse", "1.4 s"]
@@ -105,7 +117,7 @@ def test_a_routine_the_flow_does_not_have_gets_no_colour(
     panel: ThreadsPanel, client: ScriptedClient
 ) -> None:
     client.show_threads([worker(1, "elsewhere")])
-    panel.poll()
+    poll(panel)
 
     assert look(panel, 0, ROUTINE).swatch is None
 
@@ -114,7 +126,7 @@ def test_the_line_above_tells_the_use_of_the_pool(
     panel: ThreadsPanel, client: ScriptedClient
 ) -> None:
     client.show_threads([worker(1)], PoolUse(8, 7, 1, 41, 12, 14))
-    panel.poll()
+    poll(panel)
 
     assert panel.strip.text == "7/8 busy  41 backlog  12 threads (max 14)"
 
@@ -125,7 +137,7 @@ def test_bodies_that_stand_or_are_over_are_told_from_others(
     stands = replace(worker(1, "parse"), state="waits")
     over = replace(worker(2, "read"), state="abandoned")
     client.show_threads([stands, over, worker(3)], PoolUse(8, 1, 7, 0, 12, 14, 2, 1))
-    panel.poll()
+    poll(panel)
 
     assert [look(panel, row, STATE).chip for row in range(3)] == ["waits", "abandoned", "idle"]
     assert [cell(panel, row, ROUTINE) for row in range(3)] == ["parse", "read", "—"]
@@ -142,7 +154,7 @@ def test_steward_and_coroutines_have_rows_of_their_own(
     steward = ThreadInfo("penstock-steward", 50, "steward", "", "", "", None, True)
     coroutines = ThreadInfo("penstock-async", 51, "async", "running", "", "", 1.5, True)
     client.show_threads([MAIN, coroutines, steward, LOOP, worker(1)])
-    panel.poll()
+    poll(panel)
 
     assert names(panel) == ["worker-1", "job-7", "steward", "async", "MainThread"]
     assert [cell(panel, row, ROUTINE) for row in (2, 3)] == ["timers", "coroutines"]
@@ -160,7 +172,7 @@ def test_rows_change_in_place_so_that_selection_and_scroll_stay(
     qtbot: QtBot, panel: ThreadsPanel, client: ScriptedClient
 ) -> None:
     client.show_threads([worker(number) for number in range(1, 60)])
-    panel.poll()
+    poll(panel)
     panel.table.selectRow(40)
     panel.table.verticalScrollBar().setValue(500)
     resets: list[object] = []
@@ -168,7 +180,7 @@ def test_rows_change_in_place_so_that_selection_and_scroll_stay(
 
     changed = [worker(number, "parse") for number in range(1, 60) if number not in (3, 58)]
     client.show_threads([*changed, worker(61)])
-    panel.poll()
+    poll(panel)
 
     chosen = panel.table.selectionModel().selectedRows()
     assert [index.data() for index in chosen] == ["worker-41"]
@@ -181,9 +193,9 @@ def test_a_reused_thread_number_is_another_thread(
     panel: ThreadsPanel, client: ScriptedClient
 ) -> None:
     client.show_threads([LOOP, replace(OTHER, ident=50)])
-    panel.poll()
+    poll(panel)
     client.show_threads([LOOP, replace(worker(1), ident=50)])
-    panel.poll()
+    poll(panel)
 
     assert names(panel) == ["worker-1", "job-7"]
 
@@ -192,7 +204,7 @@ def test_clicking_a_thread_shows_its_job_and_selects_its_routine(
     qtbot: QtBot, panel: ThreadsPanel, client: ScriptedClient, session: Session
 ) -> None:
     client.show_threads([worker(1), worker(2, "parse")])
-    panel.poll()
+    poll(panel)
 
     click(qtbot, panel, 1)
 
@@ -205,7 +217,7 @@ def test_threads_in_the_selected_routine_are_set_apart(
 ) -> None:
     other_job = replace(worker(3, "parse"), job_id="6")
     client.show_threads([worker(1, "read"), worker(2, "parse"), other_job])
-    panel.poll()
+    poll(panel)
 
     session.show_job("7")
     session.select_routine("parse")
@@ -217,11 +229,11 @@ def test_without_a_pool_the_dock_says_what_fills_it(
     panel: ThreadsPanel, client: ScriptedClient
 ) -> None:
     client.show_threads([MAIN, OTHER], replace(IDLE_POOL, threads=0))
-    panel.poll()
+    poll(panel)
     before = panel.is_empty
 
     client.show_threads([MAIN, worker(1)])
-    panel.poll()
+    poll(panel)
 
     assert before
     assert not panel.is_empty
@@ -231,13 +243,14 @@ def test_threads_are_asked_for_only_while_the_dock_is_seen(
     qtbot: QtBot, panel: ThreadsPanel, client: ScriptedClient
 ) -> None:
     client.show_threads([worker(1)])
-    qtbot.waitUntil(lambda: names(panel) == ["worker-1"], timeout=1000)
+    qtbot.waitUntil(lambda: hears(panel) == ["worker-1"], timeout=1000)
 
     panel.hide()
     client.show_threads([worker(2)])
     qtbot.wait(500)
-    hidden = names(panel)
+    hidden = hears(panel)
     panel.show()
+    hears(panel)
 
     assert hidden == ["worker-1"]
     assert names(panel) == ["worker-2"]
@@ -247,7 +260,7 @@ def test_names_of_foreign_threads_are_one_bounded_line(
     panel: ThreadsPanel, client: ScriptedClient
 ) -> None:
     client.show_threads([worker(1), replace(OTHER, name="a\n<b>" * 1000)])
-    panel.poll()
+    poll(panel)
 
     name = str(cell(panel, 1, THREAD))
     assert len(name) == 80
@@ -259,13 +272,13 @@ def test_only_cells_that_look_different_are_painted_again(
     panel: ThreadsPanel, client: ScriptedClient
 ) -> None:
     client.show_threads([worker(1, "parse", 0.5), worker(2, "read", 0.1)])
-    panel.poll()
+    poll(panel)
     changed: list[tuple[int, int]] = []
     panel.model.dataChanged.connect(
         lambda first, last: changed.append((first.row(), last.column()))
     )
 
     client.show_threads([worker(1, "parse", 0.7), worker(2, "lines", 0.1)])
-    panel.poll()
+    poll(panel)
 
     assert changed == [(0, SINCE), (1, ROUTINE)]

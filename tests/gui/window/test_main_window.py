@@ -116,6 +116,7 @@ def test_the_status_bar_follows_the_job(desk: Desk) -> None:
 def test_the_status_bar_shows_the_pool(desk: Desk) -> None:
     desk.client.show_threads((), PoolUse(8, 7, 1, 41, 12, 14))
     desk.window.vitals.poll()
+    desk.hear()
 
     assert desk.window.status.numbers[:2] == ("pool 7/8 busy, 41 waiting", "threads 12 (max 14)")
 

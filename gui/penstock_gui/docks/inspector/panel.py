@@ -13,6 +13,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from penstock.host import RoutineValues
 from penstock_gui.bridge import PacedTimer
 from penstock_gui.docks.inspector.routine_page import ID_FIELD, RoutinePage
 from penstock_gui.docks.inspector.wire_page import WirePage
@@ -85,11 +86,12 @@ class InspectorPanel(QWidget):
         bridge.job_held.connect(self._on_job_event)
         bridge.job_resumed.connect(self._on_job_event)
         bridge.job_ended.connect(self._on_job_event)
+        bridge.values_told.connect(self._on_values)
         document.reset.connect(self._rebuild)
         document.routine_changed.connect(self._on_routine_changed)
         document.connected.connect(self._on_connections_changed)
         document.disconnected.connect(self._on_connections_changed)
-        self._poll.timeout.connect(self._ask_values)
+        self._poll.timeout.connect(self._poll_values)
         self._refresh.timeout.connect(self._show_run)
 
     def _rebuild(self) -> None:
@@ -142,15 +144,30 @@ class InspectorPanel(QWidget):
             )
 
     def _ask_values(self) -> None:
-        page, job_id = self.page, self._session.job_id
-        if page is None or job_id is None or self._session.view is None:
+        job_id, routine = self._session.job_id, self._routine_of_values()
+        if routine is None or job_id is None or self._session.view is None:
             return
-        if isinstance(page, RoutinePage):
-            routine = page.routine_id
-        else:
-            routine = page.connection.source.routine
-        page.show_values(self._session.client.last_values(job_id, routine))
+        self._on_values(self._session.client.last_values(job_id, routine))
         self._check_polling()
+
+    def _poll_values(self) -> None:
+        job_id, routine = self._session.job_id, self._routine_of_values()
+        if routine is not None and job_id is not None:
+            self._session.client.last_values(job_id, routine)
+        self._check_polling()
+
+    def _on_values(self, values: RoutineValues) -> None:
+        page = self.page
+        shown = self._session.job_id, self._routine_of_values()
+        if page is not None and shown == (values.job_id, values.routine):
+            page.show_values(values)
+
+    def _routine_of_values(self) -> str | None:
+        if self.page is None:
+            return None
+        if isinstance(self.page, RoutinePage):
+            return self.page.routine_id
+        return self.page.connection.source.routine
 
     def _check_polling(self) -> None:
         view = self._session.view

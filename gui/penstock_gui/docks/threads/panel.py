@@ -35,12 +35,13 @@ class ThreadsPanel(QWidget):
         self._timer = PacedTimer(session.bridge.pace, POLL_MS, asks=True, parent=self)
         self._build(run_action)
         self._timer.timeout.connect(self.poll)
+        session.bridge.threads_told.connect(self._on_threads)
         session.selection_changed.connect(self._mark)
         session.job_selected.connect(self._mark)
         self.table.clicked.connect(self._on_table_chosen)
         self.table.activated.connect(self._on_table_chosen)
         self._mark()
-        self.poll()
+        self.show_threads(session.client.threads())
 
     @property
     def is_empty(self) -> bool:
@@ -48,8 +49,8 @@ class ThreadsPanel(QWidget):
         return self._stack.currentIndex() == 0
 
     def poll(self) -> None:
-        """Ask once and show the answer."""
-        self.show_threads(self._session.client.threads())
+        """Ask once; the answer is shown when it comes."""
+        self._session.client.threads()
 
     def show_threads(self, table: ThreadTable) -> None:
         """Show this book-keeping of the pool and these threads."""
@@ -87,6 +88,10 @@ class ThreadsPanel(QWidget):
     def _mark(self, *_: object) -> None:
         self.model.mark(self._session.job_id, self._session.selection.routines)
 
+    def _on_threads(self, table: ThreadTable) -> None:
+        if self.isVisible():
+            self.show_threads(table)
+
     def _on_table_chosen(self, index: QModelIndex) -> None:
         info = self.model.info(index.row())
         if info is None or not info.job_id:
@@ -98,7 +103,7 @@ class ThreadsPanel(QWidget):
 
     def showEvent(self, event: QShowEvent) -> None:
         super().showEvent(event)
-        self.poll()
+        self.show_threads(self._session.client.threads())
         self._timer.start()
 
     def hideEvent(self, event: QHideEvent) -> None:
