@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ from PySide6.QtCore import QByteArray, QSettings
 
 THEMES = ("system", "light", "dark")
 MAX_RECENT = 10
+MAX_SEEN = 200
 
 
 class Settings:
@@ -81,6 +83,24 @@ class Settings:
         """Whether consent was given for exactly this folder."""
         return str(folder.resolve()) in self.trusted
 
+    def launch(self, flow: Path) -> str:
+        """The user's own launch settings of a flow file as JSON text, "" for none."""
+        value = self._get(_launch_key(flow), "")
+        return value if isinstance(value, str) else ""
+
+    def set_launch(self, flow: Path, text: str) -> None:
+        """Keep the user's own launch settings of a flow file; "" forgets them."""
+        self._set(_launch_key(flow), text)
+
+    def has_seen_launch(self, digest: str) -> bool:
+        """Whether launch settings with that digest were shown to the user."""
+        return digest in self._strings("launch/seen")
+
+    def add_seen_launch(self, digest: str) -> None:
+        """Remember that launch settings were shown."""
+        rest = [one for one in self._strings("launch/seen") if one != digest]
+        self._set("launch/seen", [digest, *rest][:MAX_SEEN])
+
     def sync(self) -> None:
         """Write to disk now."""
         if self._scope is not None and self._writes:
@@ -107,3 +127,8 @@ class Settings:
         if isinstance(value, str):
             return [value] if value else []
         return [str(one) for one in value] if isinstance(value, list) else []
+
+
+def _launch_key(flow: Path) -> str:
+    """A key of any path: slashes would be groups."""
+    return f"launch/{sha256(str(flow.resolve()).encode(errors='surrogateescape')).hexdigest()[:32]}"

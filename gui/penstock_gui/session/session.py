@@ -6,13 +6,20 @@ import json
 import re
 from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from PySide6.QtCore import QObject, Signal
 from PySide6.QtGui import QUndoStack
 
 from penstock.flow import Connection, RoutineSpec
-from penstock.host import BreakpointSpec, CommandRefused, StallChoice, StartRefused
+from penstock.host import (
+    LOST,
+    BreakpointSpec,
+    CommandRefused,
+    LaunchSettings,
+    StallChoice,
+    StartRefused,
+)
 from penstock.ids import ID_PATTERN, PortRef
 from penstock.observe import JobView
 from penstock_gui.bridge import EngineBridge
@@ -30,7 +37,9 @@ from penstock_gui.document import (
 )
 from penstock_gui.session.breakpoints import Breakpoints
 from penstock_gui.session.client import Client
+from penstock_gui.session.engine import EngineProcess, Placement
 from penstock_gui.session.selection import NOTHING, Selection
+from penstock_gui.session.stopping import Stopping
 
 _ROOM = (240.0, 140.0)
 _CONFIG_FIELD = re.compile(
@@ -38,11 +47,20 @@ _CONFIG_FIELD = re.compile(
 )
 
 
+class _Input(NamedTuple):
+    """What a job was started with."""
+
+    flow_json: str
+    folder: str | None
+
+
 class Session(QObject):
     """One person's work on one flow: edits go through `undo`, runs through `client`.
 
+    `engine` is the process the client's jobs run in, `stopping` the jobs that were told to end.
     `trusted` says whether code in a folder may be run; until the application sets it, none may.
-    `view_centre` is set by whoever shows the flow: the middle of what is seen, in its coordinates.
+    `launch` is what the next engine is launched with. `view_centre` is set by whoever shows the
+    flow: the middle of what is seen, in its coordinates.
 
     Signals:
         job_selected(job id or None): another job is shown
@@ -69,15 +87,19 @@ class Session(QObject):
         document: FlowDocument,
         client: Client,
         bridge: EngineBridge,
+        placement: Placement = "window",
         parent: QObject | None = None,
     ) -> None:
         super().__init__(parent)
         self.document = document
         self.client = client
         self.bridge = bridge
+        self.engine = EngineProcess(bridge, placement, self)
+        self.stopping = Stopping(bridge, parent=self)
         self.undo = _quiet_at_the_end(QUndoStack(self), self)
         self._sources = SourceWatch(document, self)
         self.trusted: Callable[[Path], bool] = lambda folder: False
+        self.launch = LaunchSettings()
         self.view_centre: Callable[[], Point] | None = None
         self._job_id: str | None = None
         self._former_job: str | None = None
@@ -85,7 +107,8 @@ class Session(QObject):
         self._selection = NOTHING
         self._asked: Path | None = None
         self._consented: set[Path] = set()
-        self._started: dict[str, str] = {}
+        self._started: dict[str, _Input] = {}
+        self._restarted: set[str] = set()
         self._edited: str | None = None
         self._refused_fields: dict[tuple[str, str], str] = {}
         self._breakpoints = Breakpoints()
@@ -145,7 +168,17 @@ class Session(QObject):
 
     def flow_of(self, job_id: str) -> str | None:
         """The JSON a job was started with from this window."""
-        return self._started.get(job_id)
+        started = self._started.get(job_id)
+        return started.flow_json if started is not None else None
+
+    @property
+    def lost_jobs(self) -> tuple[str, ...]:
+        """Jobs that went with their engine, and can be started again with the same input."""
+        return tuple(
+            job_id
+            for job_id, view in self.bridge.views.items()
+            if view.status == LOST and job_id in self._started and job_id not in self._restarted
+        )
 
     @property
     def job_flow_differs(self) -> bool:
@@ -153,7 +186,7 @@ class Session(QObject):
 
         Where routines lie and what they are titled doesn't count.
         """
-        started = self._started.get(self._job_id or "")
+        started = self.flow_of(self._job_id or "")
         if started is None:
             return False
         if self._edited is None:
@@ -212,7 +245,45 @@ class Session(QObject):
     def stop(self) -> None:
         """Cancel the shown job."""
         if self._job_id and self._mode != "idle":
-            self.client.cancel(self._job_id)
+            self.stop_job(self._job_id)
+
+    def stop_job(self, job_id: str) -> None:
+        """Cancel a job; `stopping` knows when that doesn't help."""
+        self.client.cancel(job_id)
+        self.stopping.ask(job_id)
+
+    def kill(self) -> None:
+        """End the engine's process at once, with every job in it."""
+        reason = self.engine.why_not_kill
+        if reason:
+            self.notice.emit(f"Not killed: {reason}")
+        else:
+            self.client.kill()
+
+    @property
+    def why_not_restart(self) -> str:
+        """Why the shown job can't be started again with the same input, "" when it can."""
+        if self._job_id is None:
+            return "no job is shown"
+        if self._job_id not in self._started:
+            return f"job {self._job_id} wasn't started from this window"
+        return f"job {self._job_id} is starting" if self._mode == "starting" else ""
+
+    def restart(self) -> None:
+        """Start the shown job once more with the same input, after cancelling it if it lives."""
+        if self._job_id is None or self.why_not_restart:
+            return
+        if self._mode != "idle":
+            self.stop_job(self._job_id)
+        self.show_job(self._start_again(self._job_id))
+
+    def restart_lost(self) -> None:
+        """Start the jobs that went with their engine once more, with the same input."""
+        shown = self._job_id
+        for job_id in self.lost_jobs:
+            again = self._start_again(job_id)
+            if shown == job_id or self._job_id is None:
+                self.show_job(again)
 
     def unstall(self, job_id: str, choice: StallChoice) -> None:
         """End a stall: ``grow`` the full slots, ``drop`` what waits at them, or ``cancel``."""
@@ -234,9 +305,16 @@ class Session(QObject):
     def _start(self) -> None:
         text = self.document.flow.to_json()
         folder = str(self.document.folder) if self.document.path else None
-        job_id = self.client.start(text, folder)
-        self._started[job_id] = text
-        self.show_job(job_id)
+        self.show_job(self._start_with(_Input(text, folder)))
+
+    def _start_again(self, job_id: str) -> str:
+        self._restarted.add(job_id)
+        return self._start_with(self._started[job_id])
+
+    def _start_with(self, given: _Input) -> str:
+        job_id = self.client.start(*given)
+        self._started[job_id] = given
+        return job_id
 
     # Selection.
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from penstock.flow import SlotSpec
+from penstock.host import LOST
 from penstock.observe import JobView, RoutineCount, SlotCount
 
 STALLED = "STALLED"
@@ -34,8 +35,8 @@ def shown_status(view: JobView, routine: str, count: RoutineCount) -> str:
         return "failed"
     if count.status == "failed":
         return "failed"
-    if view.status == "CANCELLED":
-        return "CANCELLED"
+    if view.status == "CANCELLED" or (view.status == LOST and count.running):
+        return view.status
     return "done" if count.activations else "idle"
 
 

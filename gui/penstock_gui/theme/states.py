@@ -42,6 +42,7 @@ STATES: Mapping[str, StateLook] = {
     "COMPLETED": StateLook("check", "state.done", "completed"),
     "FAILED": StateLook("x", "state.failed", "failed"),
     "CANCELLED": StateLook("ban", "state.idle", "cancelled"),
+    "LOST": StateLook("power", "state.failed", "lost"),
 }
 STATE_WORDS: Mapping[str, str] = {status: look.word for status, look in STATES.items()}
 _UNKNOWN = STATES[""]

@@ -47,6 +47,8 @@ def _routines_selected(now: Situation) -> str:
 
 
 def _can_run(now: Situation) -> str:
+    if now.why_not_steer:
+        return now.why_not_steer
     if now.mode == "starting":
         return f"job {now.job_id} is starting"
     if now.mode in ("held", "pausing"):
@@ -55,7 +57,7 @@ def _can_run(now: Situation) -> str:
 
 
 def _can_pause(now: Situation) -> str:
-    return {
+    return now.why_not_steer or {
         "idle": "no job is running",
         "pausing": "the job is pausing already",
         "held": "the job is held already",
@@ -63,6 +65,8 @@ def _can_pause(now: Situation) -> str:
 
 
 def _can_step(now: Situation) -> str:
+    if now.why_not_steer:
+        return now.why_not_steer
     if now.mode == "held":
         return ""
     if now.mode == "pausing":
@@ -71,7 +75,24 @@ def _can_step(now: Situation) -> str:
 
 
 def _can_stop(now: Situation) -> str:
-    return "no job is running" if now.mode == "idle" else ""
+    return now.why_not_steer or ("no job is running" if now.mode == "idle" else "")
+
+
+def _can_restart(now: Situation) -> str:
+    return now.why_not_steer or now.why_not_restart
+
+
+def _can_kill(now: Situation) -> str:
+    return now.why_not_kill
+
+
+def _can_break(now: Situation) -> str:
+    return now.why_not_steer or _one_selected(now)
+
+
+def _restart_hint(now: Situation) -> str:
+    first = "" if now.mode == "idle" else f"Stop job {now.job_id}, and start it "
+    return f"{first or f'Start job {now.job_id} '}once more with the same input"
 
 
 def _run_words(now: Situation) -> str:
@@ -196,14 +217,40 @@ TABLE: tuple[ActionSpec, ...] = (
         _can_step,
         hint=lambda now: "Let the routine that is next run once, then hold again",
     ),
+    ActionSpec(
+        "run.restart",
+        "Run",
+        "Restart with the same input",
+        ("Ctrl+Shift+F5",),
+        "rotate-ccw",
+        _can_restart,
+        hint=_restart_hint,
+    ),
     ActionSpec("run.stop", "Run", "Stop", ("Shift+F5",), "square!", _can_stop, "queue.high"),
+    ActionSpec(
+        "run.kill",
+        "Run",
+        "Kill engine",
+        (),
+        "octagon-x",
+        _can_kill,
+        hint=lambda now: "End the engine's process at once, with every job in it",
+    ),
+    ActionSpec(
+        "run.launch",
+        "Run",
+        "Launch settings…",
+        (),
+        "sliders-horizontal",
+        hint=lambda now: "Interpreter, working folder, environment, arguments, workers",
+    ),
     ActionSpec(
         "run.breakpoint",
         "Run",
         "Set breakpoint",
         ("F9",),
         "circle-dot",
-        _one_selected,
+        _can_break,
         "bp",
         words=_breakpoint_words,
         hint=lambda now: f"{_breakpoint_words(now)} before {now.selected_routine}",

@@ -12,10 +12,18 @@ from penstock_gui.widgets import PlainLabel
 class Banner(QWidget):
     """Hidden until there is something to say; edged and marked in the colour of `token`."""
 
-    def __init__(self, theme: Theme, token: str, parent: QWidget | None = None) -> None:
+    def __init__(
+        self,
+        theme: Theme,
+        token: str,
+        parent: QWidget | None = None,
+        *,
+        icon: str = "triangle-alert",
+    ) -> None:
         super().__init__(parent)
         self._theme = theme
         self._token = token
+        self._icon = icon
         self._glyph = QLabel()
         self._text = PlainLabel(theme, wrap=True)
         self._row = QHBoxLayout(self)
@@ -34,7 +42,7 @@ class Banner(QWidget):
 
     def _tint(self) -> None:
         ratio = self.devicePixelRatioF()
-        self._glyph.setPixmap(self._theme.pixmap("triangle-alert", self._token, 16, ratio))
+        self._glyph.setPixmap(self._theme.pixmap(self._icon, self._token, 16, ratio))
 
     def paintEvent(self, event: QPaintEvent) -> None:
         painter = QPainter(self)

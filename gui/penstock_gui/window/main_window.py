@@ -28,6 +28,8 @@ from penstock_gui.window.cheat_sheet import CheatSheet
 from penstock_gui.window.dialogs import Dialogs, Questions
 from penstock_gui.window.docking import Docking
 from penstock_gui.window.files import Files
+from penstock_gui.window.host_bar import GoneBar, StuckBar, WatchBar
+from penstock_gui.window.launching import Launching
 from penstock_gui.window.menus import PlacesMenu, fill, make_menu_bar, titled_menu
 from penstock_gui.window.notice_bar import NoticeBar
 from penstock_gui.window.run_bar import RunBar
@@ -39,6 +41,7 @@ from penstock_gui.window.vitals import Vitals
 
 SIZE = (1600, 1000)
 START_EXAMPLE = "code_census"
+_FLOW_MENU = ("run.launch", "file.new", "file.open")
 CANVAS_MENU = (
     ("run.breakpoint",),
     ("edit.add", "edit.rename", "edit.delete"),
@@ -69,6 +72,7 @@ class MainWindow(QMainWindow):
         self._questions = questions or Dialogs(theme, self)
         self._shown_before = False
         self.files = Files(session, settings, self._questions, self)
+        self.launching = Launching(session, theme, settings, self)
         self.view = FlowView(session, theme)
         self.actions_table = Actions(theme, self._handlers(), self, self.view)
         self._theme_menu = titled_menu("Theme", self)
@@ -76,6 +80,9 @@ class MainWindow(QMainWindow):
         self._canvas_menu = self._make_canvas_menu()
         self.notice = NoticeBar(theme)
         self.stall = StallBar(session, theme)
+        self.gone = GoneBar(session, theme)
+        self.stuck = StuckBar(session, theme)
+        self.watch = WatchBar(session, theme)
         self.header = CanvasHeader(session, theme, self.actions_table)
         self.hint = StartHint(session, theme, self.view, self._example_action())
         self.status = StatusLine(session, theme)
@@ -114,13 +121,14 @@ class MainWindow(QMainWindow):
         run = actions["run.run"]
         self._palette = PalettePanel(session, theme, save_action=actions["file.save"])
         self._inspector = InspectorPanel(session, theme)
+        self._output = OutputPanel(session, theme, run_action=run)
         panels: dict[str, QWidget] = {
             "palette": self._palette,
             "inspector": self._inspector,
             "jobs": JobsPanel(session, theme, run_action=run),
             "threads": ThreadsPanel(session, theme, run_action=run),
             "log": LogPanel(session, theme, run_action=run),
-            "output": OutputPanel(session, theme, run_action=run),
+            "output": self._output,
         }
         self.setCentralWidget(self._canvas_area())
         self.docking = Docking(self, theme, panels)
@@ -145,7 +153,8 @@ class MainWindow(QMainWindow):
         box = QVBoxLayout(area)
         box.setContentsMargins(0, 0, 0, 0)
         box.setSpacing(0)
-        for widget in (self.header, self.stall, self.notice, self.view):
+        bars = (self.gone, self.stuck, self.watch, self.stall, self.notice)
+        for widget in (self.header, *bars, self.view):
             box.addWidget(widget)
         return area
 
@@ -165,7 +174,7 @@ class MainWindow(QMainWindow):
             self,
             with_examples=True,
             with_recent=True,
-            first=[self.actions_table["file.new"], self.actions_table["file.open"]],
+            first=[self.actions_table[name] for name in _FLOW_MENU],
         )
 
     def _example_action(self) -> QAction:
@@ -210,10 +219,13 @@ class MainWindow(QMainWindow):
             "theme.system": lambda: self._use_theme("system"),
             "theme.light": lambda: self._use_theme("light"),
             "theme.dark": lambda: self._use_theme("dark"),
-            "run.run": self._with_edits(session.run),
+            "run.run": self._with_edits(self._run),
             "run.pause": session.pause,
             "run.step": session.step,
+            "run.restart": session.restart,
             "run.stop": session.stop,
+            "run.kill": session.kill,
+            "run.launch": self.launching.open,
             "run.breakpoint": self._toggle_breakpoint,
             "help.keys": lambda: CheatSheet(self._theme, self).open(),
             "help.about": lambda: About(self._theme, self).open(),
@@ -224,6 +236,7 @@ class MainWindow(QMainWindow):
         for signal in (
             session.mode_changed,
             session.job_selected,
+            session.engine.changed,
             session.selection_changed,
             session.breakpoints_changed,
             session.undo.indexChanged,
@@ -238,7 +251,9 @@ class MainWindow(QMainWindow):
         session.bridge.refused.connect(self._on_refused)
         session.bridge.job_started.connect(self.notice.hide)
         session.trust_needed.connect(self._on_trust_needed)
+        self.gone.output_wanted.connect(self._show_last_output)
         self.files.failed.connect(self.notice.say)
+        self.launching.failed.connect(self.notice.say)
         document.saved.connect(self.notice.hide)
         self.files.opened.connect(self._on_opened)
         self._inspector.id_entered.connect(self.view.setFocus)
@@ -257,6 +272,13 @@ class MainWindow(QMainWindow):
 
         return committed
 
+    def _run(self) -> None:
+        """Launch settings that came with the flow are looked at once before they are used."""
+        if self._session.mode in ("held", "pausing") or not self.launching.must_be_seen:
+            self._session.run()
+        else:
+            self.launching.open(then=self._session.run)
+
     def _add_routine(self) -> None:
         self.docking.show("palette")
         self._palette.search.setFocus(Qt.FocusReason.ShortcutFocusReason)
@@ -269,6 +291,10 @@ class MainWindow(QMainWindow):
         routine_id = self._session.selection.routine
         if routine_id is not None:
             self._session.toggle_breakpoint(routine_id)
+
+    def _show_last_output(self) -> None:
+        self.docking.show("output")
+        self._output.show_all()
 
     def _use_theme(self, choice: str) -> None:
         self._settings.theme = choice

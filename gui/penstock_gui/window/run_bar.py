@@ -12,7 +12,7 @@ from penstock_gui.widgets import StateChip
 from penstock_gui.window.actions import Actions
 from penstock_gui.window.status_text import chip_text
 
-_STEPS = ("run.pause", "run.step", "run.stop")
+_STEPS = ("run.pause", "run.step", "run.restart", "run.stop")
 
 
 class RunBar(QToolBar):

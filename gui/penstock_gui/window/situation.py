@@ -9,7 +9,10 @@ from penstock_gui.session import Session
 
 @dataclass(frozen=True)
 class Situation:
-    """``mode`` is `Session.mode`; the texts are what undo and redo would do."""
+    """``mode`` is `Session.mode`; the texts are what undo and redo would do.
+
+    Each ``why_not_…`` is the reason why something can't be done now, "" when it can.
+    """
 
     mode: str = "idle"
     job_id: str | None = None
@@ -22,11 +25,15 @@ class Situation:
     has_file: bool = False
     undo_text: str | None = None
     redo_text: str | None = None
+    why_not_steer: str = ""
+    why_not_restart: str = "no job is shown"
+    why_not_kill: str = "no engine is running"
 
     @classmethod
     def of(cls, session: Session) -> Situation:
         """The situation now."""
         chosen, undo, document = session.selection, session.undo, session.document
+        engine = session.engine
         return cls(
             mode=session.mode,
             job_id=session.job_id,
@@ -39,4 +46,7 @@ class Situation:
             has_file=document.path is not None,
             undo_text=undo.undoText() if undo.canUndo() else None,
             redo_text=undo.redoText() if undo.canRedo() else None,
+            why_not_steer=engine.why_not_steer,
+            why_not_restart=session.why_not_restart,
+            why_not_kill=engine.why_not_kill,
         )

@@ -8,8 +8,14 @@ from PySide6.QtWidgets import QHBoxLayout, QLabel, QStatusBar, QWidget
 from penstock.host import PoolUse
 from penstock_gui.session import Session
 from penstock_gui.theme import Theme
-from penstock_gui.widgets import ElidedLabel, PlainLabel, SteadyLabel
-from penstock_gui.window.status_text import StatusText, pool_texts, status_text
+from penstock_gui.widgets import ElidedLabel, PlainLabel, SteadyLabel, plain_tip
+from penstock_gui.window.status_text import (
+    StatusText,
+    engine_text,
+    engine_tip,
+    pool_texts,
+    status_text,
+)
 
 _GROUNDS = {
     "": ("bg.chrome", "text"),
@@ -30,13 +36,16 @@ class StatusLine(QStatusBar):
         self._glyph = QLabel()
         self._word = PlainLabel(theme, font="body.strong", selectable=False)
         self._rest = ElidedLabel(theme)
+        self._engine = SteadyLabel(theme, font="caption", selectable=False)
         self._numbers = [SteadyLabel(theme, font="caption", selectable=False) for _ in range(4)]
         self._lay_out()
         bridge = session.bridge
         for signal in (session.mode_changed, session.document.name_changed, bridge.ticked):
             signal.connect(self.refresh)
         session.job_selected.connect(self.refresh)
+        session.engine.changed.connect(self._show_engine)
         theme.changed.connect(self._dress)
+        self._show_engine()
         self._dress()
         self.refresh()
 
@@ -44,6 +53,11 @@ class StatusLine(QStatusBar):
     def text(self) -> str:
         """The left part as one line."""
         return str(self._shown)
+
+    @property
+    def engine(self) -> str:
+        """Where jobs run, as it is shown."""
+        return self._engine.text()
 
     @property
     def numbers(self) -> tuple[str, ...]:
@@ -80,18 +94,23 @@ class StatusLine(QStatusBar):
         row.addWidget(self._glyph)
         row.addWidget(self._word)
         row.addWidget(self._rest, 1)
-        for label in self._numbers:
+        for label in (self._engine, *self._numbers):
             row.addSpacing(8)
             row.addWidget(label)
         self.setSizeGripEnabled(False)
         self.addPermanentWidget(line, 1)
+
+    def _show_engine(self) -> None:
+        engine = self._session.engine
+        self._engine.setText(engine_text(engine))
+        self._engine.setToolTip(plain_tip(engine_tip(engine)))
 
     def _dress(self) -> None:
         token = _GROUNDS[self._shown.ground][1]
         self._word.set_color(token)
         quiet = token if self._shown.ground else "text.2"
         self._rest.set_color(quiet)
-        for label in self._numbers:
+        for label in (self._engine, *self._numbers):
             label.set_color(quiet)
         ink = self._theme.color(token)
         held = self._shown.ground == "held"

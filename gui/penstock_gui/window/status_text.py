@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from penstock.host import PoolUse
+from penstock.host import LOST, HostGone, PoolUse
 from penstock.observe import JobHeld, JobView
-from penstock_gui.session import shown_job_status
+from penstock_gui.session import EngineProcess, shown_job_status
 from penstock_gui.theme import state_word
 from penstock_gui.widgets import wording
 
 _DOT = " · "
 _MAX_REASON = 160
+_MAX_NAME = 40
 _MOST_NAMED = 4
+_MOST_RAN = 8
 
 
 @dataclass(frozen=True)
@@ -50,6 +52,8 @@ def status_text(view: JobView | None, starting: str | None, flow: str) -> Status
             return StatusText("Cancelled", f"{job} after {_took(view)}{_failures(view)}")
         case "FAILED":
             return StatusText("Failed", f"{job}, {_reason(view)}")
+        case _ if view.status == LOST:
+            return StatusText("Lost", f"{job} after {_took(view)}: its engine is gone")
         case "IDLE":
             return StatusText("Idle", f"{job}, {view.flow}", "run")
         case _:
@@ -88,6 +92,57 @@ def pool_texts(pool: PoolUse, per_second: float, lost: int) -> tuple[str, ...]:
         f"{rate(per_second)} ev/s",
         f"display: {lost:,} lost",
     )
+
+
+def engine_text(engine: EngineProcess) -> str:
+    """Where jobs run: ``engine 4711``, ``in this process``, ``attached to etl (view only)``."""
+    if engine.placement == "window":
+        return "in this process"
+    up = engine.up
+    if engine.placement == "own":
+        return f"engine {up.pid}" if up is not None else "engine not running"
+    if up is None:
+        return "not attached"
+    only = "" if engine.in_control else " (view only)"
+    return f"attached to {wording.one_line(up.name, _MAX_NAME)}{only}"
+
+
+def engine_tip(engine: EngineProcess) -> str:
+    """What more there is to say of where jobs run."""
+    up = engine.up
+    if engine.placement == "window":
+        return "Jobs run in the window's own process"
+    if up is None:
+        return "Starts with the next job" if engine.placement == "own" else "The program has gone"
+    return f"{up.name}, process {up.pid}\nPython {up.python}, {up.executable}"
+
+
+def gone_text(engine: EngineProcess, gone: HostGone, lost: int) -> str:
+    """How an engine ended and what it was doing; ``lost`` is how many jobs went with it."""
+    if engine.placement == "attached":
+        text = f"{wording.one_line(engine.name, _MAX_NAME)} (process {gone.pid}) is out of reach"
+    else:
+        text = f"The engine's process {gone.pid} has ended"
+    text += f": {wording.one_line(gone.text, _MAX_REASON)}."
+    if gone.running:
+        return f"{text} Running then: {_ran(gone.running)}."
+    if lost:
+        return f"{text} {'A job' if lost == 1 else f'{lost:,} jobs'} went with it."
+    return text
+
+
+def _ran(running: tuple[tuple[str, str], ...]) -> str:
+    """``read and parse of job 1, rank of job 2``."""
+    by_job: dict[str, list[str]] = {}
+    for job_id, routine in running[:_MOST_RAN]:
+        by_job.setdefault(job_id, []).append(wording.one_line(routine, _MAX_NAME))
+    parts = [f"{_listed(names)} of job {job_id}" for job_id, names in by_job.items()]
+    more = len(running) - _MOST_RAN
+    return ", ".join(parts) + (f" and {more:,} more" if more > 0 else "")
+
+
+def _listed(names: list[str]) -> str:
+    return " and ".join(part for part in (", ".join(names[:-1]), names[-1]) if part)
 
 
 def rate(per_second: float) -> str:

@@ -139,7 +139,8 @@ class JobsPanel(QWidget):
         self.table.customContextMenuRequested.connect(self._on_table_menu)
         self.resume_action.triggered.connect(lambda: self._with_job(self._session.client.resume))
         self.pause_action.triggered.connect(lambda: self._with_job(self._session.client.pause))
-        self.stop_action.triggered.connect(lambda: self._with_job(self._session.client.cancel))
+        self.stop_action.triggered.connect(lambda: self._with_job(self._session.stop_job))
+        self._session.engine.changed.connect(self._enable_actions)
 
     def _on_bridge_job(self, job_id: str) -> None:
         self._changed.discard(job_id)
@@ -202,6 +203,7 @@ class JobsPanel(QWidget):
     def _enable_actions(self) -> None:
         """Each action is possible now or says why it isn't."""
         line = self._chosen()
+        watching = self._session.engine.why_not_steer
         live = line is not None and line.is_live
         held = line is not None and line.is_held
         gone = _NO_JOB if line is None else _OVER
@@ -213,8 +215,8 @@ class JobsPanel(QWidget):
             (self.pause_action, live and not held, f"Pause{name}", "The job is paused already"),
             (self.stop_action, live, f"Stop{name}", ""),
         ):
-            action.setEnabled(possible)
-            action.setToolTip(done if possible else why if live else gone)
+            action.setEnabled(possible and not watching)
+            action.setToolTip(watching or (done if possible else why if live else gone))
 
     def _on_table_menu(self, place: QPoint) -> None:
         if not self.table.indexAt(place).isValid():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from penstock.host import CommandRefused, StartRefused
+from penstock.host import LOST, CommandRefused, HostGone, HostUp, StartRefused
 from penstock.observe import (
     ActivationFailed,
     FailureSummary,
@@ -21,6 +21,7 @@ _ENDS = {
     "COMPLETED": ("check", "state.done"),
     "FAILED": ("x", "state.failed"),
     "CANCELLED": ("ban", "text.3"),
+    LOST: ("power", "state.failed"),
 }
 _DONE = {
     "stop": "the job stops",
@@ -96,6 +97,12 @@ def log_entry(told: object, now: float) -> LogEntry | None:
             return _refused(told, now, "not started")
         case CommandRefused():
             return _refused(told, now, f"{one_line(told.command, 40)} refused")
+        case HostUp():
+            text = f"process {told.pid}: {told.name}, Python {told.python}"
+            return LogEntry(now, "plug", "text.3", "engine", one_line(text), told=told)
+        case HostGone():
+            text = f"process {told.pid} has ended: {told.text}"
+            return LogEntry(now, "power", "state.failed", "engine", one_line(text), told=told)
         case _:
             return None
 

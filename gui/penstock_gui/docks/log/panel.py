@@ -137,6 +137,8 @@ class LogPanel(QWidget):
     def _connect(self) -> None:
         self._session.bridge.told.connect(self._on_bridge_told)
         self._session.bridge.refused.connect(self._on_bridge_told)
+        self._session.bridge.host_up.connect(self._on_bridge_told)
+        self._session.bridge.host_gone.connect(self._on_bridge_told)
         self._session.bridge.job_changed.connect(self._on_bridge_job_changed)
         self._timer.timeout.connect(self.flush)
         self._look.timeout.connect(self._look_for_losses)

@@ -74,6 +74,16 @@ class OutputPanel(QWidget):
             place = top.row() * self._theme.px("size.row") - above if top.isValid() else 0
             self.table.verticalScrollBar().setValue(place)
 
+    def show_all(self) -> None:
+        """Leave nothing out, and show the end."""
+        self.search.clear()
+        for toggle in (self.only_job, self.only_routine):
+            toggle.setChecked(False)
+        for toggle in self.streams.values():
+            toggle.setChecked(True)
+        self.flush()
+        self.table.scrollToBottom()
+
     def clear(self) -> None:
         """Forget all lines; a line whose end comes later begins anew."""
         self._pending.clear()

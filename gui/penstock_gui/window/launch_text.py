@@ -1,0 +1,99 @@
+"""Launch settings as a person types them, and back: pure."""
+
+from __future__ import annotations
+
+import os
+import shlex
+from collections.abc import Mapping, Sequence
+
+from penstock.errors import InvalidValue
+from penstock.host import LaunchSettings
+
+AUTOMATIC = 0
+_FIELDS = ("interpreter", "working_folder", "environment", "arguments", "workers", "loop")
+
+
+class BadField(Exception):
+    """What stands in a field can't be used; ``field`` is that of `LaunchSettings`."""
+
+    def __init__(self, field: str, text: str) -> None:
+        super().__init__(text)
+        self.field = field
+
+
+def environment_text(environment: Mapping[str, str | None]) -> str:
+    """One variable a line: ``NAME=value``, or ``-NAME`` for one that is taken away."""
+    return "\n".join(
+        f"-{name}" if value is None else f"{name}={value}" for name, value in environment.items()
+    )
+
+
+def environment_of(text: str) -> dict[str, str | None]:
+    """What `environment_text` gave; raises BadField naming the line."""
+    found: dict[str, str | None] = {}
+    for number, line in enumerate(text.splitlines(), 1):
+        stripped = line.strip()
+        if not stripped:
+            continue
+        name, equals, value = line.partition("=")
+        if equals and name.strip():
+            found[name.strip()] = value
+        elif stripped.startswith("-") and stripped[1:] and not equals:
+            found[stripped[1:]] = None
+        else:
+            raise BadField("environment", f"line {number}: NAME=value or -NAME was expected")
+    return found
+
+
+def arguments_text(arguments: Sequence[str]) -> str:
+    """On one line, quoted where needed."""
+    return shlex.join(arguments)
+
+
+def arguments_of(text: str) -> tuple[str, ...]:
+    """What `arguments_text` gave; raises BadField for a quotation that doesn't end."""
+    try:
+        return tuple(shlex.split(text))
+    except ValueError as error:
+        raise BadField("arguments", f"{error}".lower()) from None
+
+
+def settings_of(
+    interpreter: str, folder: str, environment: str, arguments: str, workers: int, loop: str
+) -> LaunchSettings:
+    """The settings these texts mean, "" and `AUTOMATIC` for what is left to the engine.
+
+    Raises BadField for the first that can't be used.
+    """
+    try:
+        return LaunchSettings(
+            interpreter=interpreter.strip() or None,
+            working_folder=folder.strip() or None,
+            environment=environment_of(environment),
+            arguments=arguments_of(arguments),
+            workers=None if workers == AUTOMATIC else workers,
+            loop="pool" if loop == "pool" else "thread",
+        )
+    except InvalidValue as error:
+        field, _, text = str(error).partition(": ")
+        name = field.partition(".")[0].partition("[")[0]
+        raise BadField(name if name in _FIELDS else "interpreter", text or field) from None
+
+
+def summary(settings: LaunchSettings) -> str:
+    """What differs from plain settings, in a few words; values of variables aren't shown."""
+    parts = []
+    if settings.interpreter is not None:
+        parts.append(f"interpreter {settings.interpreter}")
+    if settings.working_folder is not None:
+        parts.append(f"in {settings.working_folder}{os.sep}".replace(os.sep * 2, os.sep))
+    if settings.environment:
+        parts.append(f"variables {', '.join(settings.environment)}")
+    if settings.arguments:
+        count = len(settings.arguments)
+        parts.append("1 argument" if count == 1 else f"{count} arguments")
+    if settings.workers is not None:
+        parts.append(f"{settings.workers} workers")
+    if settings.loop == "pool":
+        parts.append("loop in the pool")
+    return ", ".join(parts)
