@@ -9,6 +9,8 @@ import pytest
 from PySide6.QtCore import QEvent
 from PySide6.QtWidgets import QApplication, QWidget
 
+from penstock_gui.bridge import engine_bridge
+
 
 @pytest.fixture(autouse=True)
 def garbage_is_collected_here() -> Iterator[None]:
@@ -27,6 +29,12 @@ def nothing_is_left_for_others() -> Iterator[None]:
     """Old garbage too is collected here, before tests with engine threads could do it."""
     yield
     gc.collect()
+
+
+@pytest.fixture(autouse=True)
+def a_tick_takes_everything(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a test told is shown after one tick, however slow the machine is."""
+    monkeypatch.setattr(engine_bridge, "BUDGET", 3600.0)
 
 
 @pytest.fixture(autouse=True)

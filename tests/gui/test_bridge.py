@@ -24,6 +24,11 @@ class Clock:
         return self.now
 
 
+@pytest.fixture(autouse=True)
+def a_tick_takes_everything() -> None:
+    """Not here, where the budget itself is tested."""
+
+
 @pytest.fixture
 def client() -> ScriptedClient:
     return ScriptedClient()
