@@ -6,6 +6,7 @@ General layout:
     codec       all that crosses as bytes
     monitor     the instrument that keeps events until they are fetched
     threads     every live thread
+    output      what is printed, by job and routine
     launch      what a flow's host is started with
     boot        brings the engine into another Python
     interpreter which Pythons can run the engine, and how a host is started
@@ -13,7 +14,7 @@ General layout:
     client      EngineClient, over a link to an engine
 """
 
-from penstock.host.client import LOST, EngineClient, Link
+from penstock.host.client import EngineClient, Link
 from penstock.host.engine import HostedEngine
 from penstock.host.interpreter import check_interpreter
 from penstock.host.launch import LaunchSettings, launch_file, load_launch, save_launch
@@ -40,6 +41,7 @@ from penstock.host.protocol import (
     Told,
     ValueSample,
 )
+from penstock.host.wire import LOST
 
 __all__ = [
     "LOST",
