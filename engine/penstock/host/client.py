@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from itertools import count
-from time import time
 from typing import Any, Protocol
 
 from penstock.errors import PenstockError
@@ -40,14 +39,12 @@ from penstock.host.protocol import (
     PoolUse,
     RoutineValues,
     StallChoice,
-    StartRefused,
     ThreadTable,
     Told,
 )
-from penstock.observe import EngineEvent, JobEnded, JobHeld, JobProgress, JobStarted
+from penstock.host.wire import LOST
+from penstock.observe import JobEnded
 
-LOST = "LOST"
-"""How a job has ended whose process is gone: nobody knows what it would have come to."""
 KEPT_VALUES = 200
 _NO_POOL = PoolUse(0, 0, 0, 0, 0, 0)
 _Ask = AskThreads | AskSnapshot | AskValues
@@ -137,7 +134,7 @@ class EngineClient:
         self._threads = ThreadTable(_NO_POOL, ())
         self._snapshot = EngineSnapshot((), _NO_POOL, 0)
         self._values: OrderedDict[tuple[str, str], RoutineValues] = OrderedDict()
-        self._jobs = _JobsHeard()
+        self._lost_jobs: set[str] = set()
         self._lost_there = 0
         self._lost_before = 0
 
@@ -158,7 +155,6 @@ class EngineClient:
         if self._closed:
             raise PenstockError("the engine is closed and starts no jobs")
         job_id = str(next(self._ids))
-        self._jobs.starting(job_id)
         self._link.send(Start(job_id, flow_json, folder, dict(entry_params or {})))
         return job_id
 
@@ -210,7 +206,10 @@ class EngineClient:
         """
         if ask:
             self.ask()
-        return tuple(self._heard(self._link.drain()))
+        told = self._link.drain()
+        for one in told:
+            self._hear(one)
+        return told
 
     def make_way(self, seconds: float) -> None:
         """Begin no activation for so long, because the window needs the interpreter; 0: go on.
@@ -241,7 +240,7 @@ class EngineClient:
 
         Of a job whose process is gone, what was told last.
         """
-        is_lost = self._jobs.is_lost(job_id)
+        is_lost = job_id in self._lost_jobs
         if not is_lost:
             self._ask(AskValues(job_id, routine))
         nothing = RoutineValues(job_id, routine, {}, {}, kept=not is_lost)
@@ -277,36 +276,28 @@ class EngineClient:
             self._asked.add(ask)
         self._link.send(ask)
 
-    def _heard(self, told: Iterable[Told | Answer]) -> Iterator[Told | Answer]:
-        for one in told:
-            if isinstance(one, EngineEvent):
-                self._jobs.hear(one)
-            elif isinstance(one, StartRefused):
-                self._jobs.refused(one.job_id)
-            elif isinstance(one, HostGone):
-                yield from self._after(one)
-                continue
-            else:
-                self._keep(one)
-            yield one
-
-    def _keep(self, answer: Told | Answer) -> None:
-        match answer:
+    def _hear(self, told: Told | Answer) -> None:
+        match told:
+            case JobEnded():
+                if told.status == LOST:
+                    self._lost_jobs.add(told.job_id)
             case ThreadTable():
-                self._threads = answer
+                self._threads = told
                 self._answered(AskThreads())
             case EngineSnapshot():
-                self._snapshot = answer
+                self._snapshot = told
                 self._answered(AskSnapshot())
             case RoutineValues():
-                key = answer.job_id, answer.routine
-                self._values[key] = answer
+                key = told.job_id, told.routine
+                self._values[key] = told
                 self._values.move_to_end(key)
                 while len(self._values) > KEPT_VALUES:
                     self._values.popitem(last=False)
                 self._answered(AskValues(*key))
             case DisplayLost():
-                self._lost_there = answer.total
+                self._lost_there = told.total
+            case HostGone():
+                self._after(told)
             case _:
                 pass
 
@@ -314,72 +305,14 @@ class EngineClient:
         with self._lock:
             self._asked.discard(ask)
 
-    def _after(self, gone: HostGone) -> Iterator[Told]:
-        """What its end means for the jobs, then the end itself."""
+    def _after(self, gone: HostGone) -> None:
         with self._lock:
             self._asked.clear()
         self._lost_before, self._lost_there = self._lost_before + self._lost_there, 0
-        running = self._jobs.running()
         self._threads = ThreadTable(_NO_POOL, ())
-        self._snapshot = replace(
-            self._snapshot, jobs=tuple(map(_lost_job, self._snapshot.jobs)), pool=_NO_POOL
-        )
-        yield from self._jobs.lose(gone.text)
-        yield replace(gone, running=running)
+        jobs = tuple(map(_lost_job, self._snapshot.jobs))
+        self._snapshot = replace(self._snapshot, jobs=jobs, pool=_NO_POOL)
 
 
 def _lost_job(job: JobSnapshot) -> JobSnapshot:
     return replace(job, status=LOST, running=0) if job.finished_at is None else job
-
-
-class _JobsHeard:
-    """Which jobs live, as far as was heard, and what ran in them. Written by who drains.
-
-    But for `starting`, which may be called on any thread, before the job can be heard of.
-    """
-
-    def __init__(self) -> None:
-        self._starting: dict[str, None] = {}
-        self._live: dict[str, EngineEvent] = {}
-        self._ran: dict[str, tuple[str, ...]] = {}
-        self._lost: set[str] = set()
-
-    def starting(self, job_id: str) -> None:
-        self._starting[job_id] = None
-
-    def refused(self, job_id: str) -> None:
-        self._starting.pop(job_id, None)
-
-    def hear(self, event: EngineEvent) -> None:
-        job_id = event.job_id
-        if isinstance(event, JobEnded):
-            self._starting.pop(job_id, None)
-            self._live.pop(job_id, None)
-            self._ran.pop(job_id, None)
-            return
-        if isinstance(event, JobStarted):
-            self._starting.pop(job_id, None)
-        elif job_id not in self._live:
-            return
-        self._live[job_id] = event
-        if isinstance(event, JobProgress):
-            self._ran[job_id] = tuple(r for r, seen in event.routines.items() if seen.running)
-        elif isinstance(event, JobHeld):
-            self._ran[job_id] = tuple(dict.fromkeys(event.running))
-
-    def running(self) -> tuple[tuple[str, str], ...]:
-        """(job id, routine) of all that ran when last heard."""
-        return tuple((job_id, r) for job_id, ran in self._ran.items() for r in ran)
-
-    def is_lost(self, job_id: str) -> bool:
-        return job_id in self._lost
-
-    def lose(self, text: str) -> Iterator[Told]:
-        """End all that lives, in the order it began."""
-        for job_id, last in self._live.items():
-            self._lost.add(job_id)
-            yield JobEnded(last.seq + 1, job_id, max(time(), last.time), LOST, None, {})
-        for job_id in tuple(self._starting):
-            yield StartRefused(job_id, f"the engine's process ended before job {job_id}: {text}")
-        for table in (self._live, self._ran, self._starting):
-            table.clear()

@@ -1,0 +1,379 @@
+"""`HostProcess`: the link to an engine in a process of its own, from its start to its end."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+from pathlib import Path
+from queue import SimpleQueue
+from time import monotonic
+
+from penstock.errors import PenstockError
+from penstock.host.commands import (
+    AskCounters,
+    AskSnapshot,
+    AskThreads,
+    AskValues,
+    Command,
+    MakeWay,
+    SetBreakpoints,
+    Start,
+)
+from penstock.host.interpreter import host_command, host_environment
+from penstock.host.launch import LaunchSettings
+from penstock.host.protocol import Answer, HostUp, Told
+from penstock.host.sockets import fresh_folder
+from penstock.host.transport import Gone, Listener
+from penstock.host.wire import Inbox, JobsHeard, Tail, Wire, refusal
+
+START_SECONDS = 30.0
+LEAVE_SECONDS = 4.0
+OUTPUT_BYTES = 65_536
+_GRACE_SECONDS = 0.4
+_LAST_WORDS_SECONDS = 0.25
+_NAME = "host"
+_UNHEARD = (SetBreakpoints, AskThreads, AskSnapshot, AskValues)
+_POSIX = os.name == "posix"
+
+
+class HostProcess:
+    """A link that starts a host when the first job needs it, and a fresh one after its end.
+
+    Every call but `close` returns at once; all that takes time is done on this link's threads. Its
+    hosts live one after the other: the next one is started when the end of the former is told.
+    ``settings`` are those of the next host; a start for which they have changed gets a fresh one,
+    unless jobs still live in the present one.
+
+    Counters needn't be asked for: a host tells them by itself.
+    """
+
+    def __init__(self, settings: LaunchSettings | None = None) -> None:
+        self.settings = LaunchSettings() if settings is None else settings
+        self._inbox = Inbox()
+        self._lock = threading.Lock()  # guards what follows; never held while calling out
+        self._host: _Host | None = None
+        self._breakpoints = SetBreakpoints(())
+        self._hosts: SimpleQueue[_Host | None] = SimpleQueue()
+        self._life: threading.Thread | None = None
+        self._living: _Host | None = None  # written by that thread
+        self._closed = False
+
+    @property
+    def lost(self) -> int:
+        """Display events that were dropped because nobody drained in time."""
+        return self._inbox.lost
+
+    @property
+    def answers(self) -> bool:
+        """Whether there is a host, be it one that is starting."""
+        return self._host is not None
+
+    def send(self, command: Command) -> None:
+        """Have a command carried out; a `Start` brings up a host if there is none."""
+        if isinstance(command, AskCounters | MakeWay):
+            return
+        with self._lock:
+            if isinstance(command, SetBreakpoints):
+                self._breakpoints = command
+            host = self._host_for(command) if isinstance(command, Start) else self._host
+            if host is not None:
+                host.send(command)
+                return
+        if not isinstance(command, _UNHEARD):
+            text = "the engine is closed" if self._closed else "there is no engine to do it"
+            self._inbox.put((refusal(command, text),))
+
+    def drain(self) -> tuple[Told | Answer, ...]:
+        """What was told since the last call."""
+        return self._inbox.drain()
+
+    def kill(self) -> None:
+        """End the host and all it has started at once; does nothing when there is none."""
+        host = self._forget()
+        if host is not None:
+            host.kill()
+
+    def restart(self) -> None:
+        """Let the host end what it does, and be killed if it doesn't; the next start has another.
+
+        Does nothing when there is none.
+        """
+        host = self._forget()
+        if host is not None:
+            host.leave(LEAVE_SECONDS)
+
+    def close(self, timeout: float = 5.0) -> None:
+        """End the host within `timeout` seconds, by force where it must be; idempotent."""
+        deadline = monotonic() + timeout
+        with self._lock:
+            self._closed = True
+            host, self._host = self._host, None
+            life = self._life
+        if life is None:
+            return
+        if host is not None:
+            host.leave(max(0.0, timeout - 2 * _GRACE_SECONDS))
+        self._hosts.put(None)
+        life.join(max(0.0, deadline - _GRACE_SECONDS - monotonic()))
+        living = self._living
+        if living is not None:
+            living.kill()
+        life.join(max(0.0, deadline - monotonic()))
+
+    def _forget(self) -> _Host | None:
+        with self._lock:
+            host, self._host = self._host, None
+        return host
+
+    def _host_for(self, start: Start) -> _Host | None:
+        """The present host if it fits, else another; under the lock."""
+        if self._closed:
+            return None
+        folder = None if start.folder is None else Path(start.folder)
+        settings = self.settings.resolved(folder)
+        host = self._host
+        if host is not None and host.settings != settings and not host.jobs.any_live:
+            host.leave(LEAVE_SECONDS)
+            host = None
+        if host is None:
+            host = self._host = _Host(settings, self._inbox)
+            host.send(self._breakpoints)
+            self._hosts.put(host)
+            if self._life is None:
+                self._life = threading.Thread(
+                    target=self._live, name="penstock-host-life", daemon=True
+                )
+                self._life.start()
+        return host
+
+    def _live(self) -> None:
+        """One host after the other. This thread is their parent: they may die when it does."""
+        while (host := self._hosts.get()) is not None:
+            self._living = host
+            end = host.live()
+            self._living = None
+            with self._lock:
+                if self._host is host:
+                    self._host = None
+            # What was sent until now waits in vain; it is refused among the rest.
+            self._inbox.put(host.last_words(end))
+
+
+class _Host:
+    """One process, from its start to its end, and what is known of it.
+
+    Threads, all of them over soon after the process: the link's, in `live`; one that makes the
+    connection and sees to it that the process goes when it is to; one that reads its output; two of
+    the `Wire`. ``_lock`` guards the process against a signal after its number is free.
+    """
+
+    def __init__(self, settings: LaunchSettings, inbox: Inbox) -> None:
+        self.settings = settings
+        self.jobs = JobsHeard()
+        self._commands: SimpleQueue[Command | None] = SimpleQueue()
+        self._inbox = inbox
+        self._tail = Tail(OUTPUT_BYTES)
+        self._lock = threading.Lock()
+        self._process: subprocess.Popen[bytes] | None = None
+        self._is_up = False
+        self._asked = ""
+        self._broken = ""
+        self._leaves = threading.Event()
+        self._patience = LEAVE_SECONDS
+        self._over = threading.Event()
+        self._oom_kills = _oom_kills()
+
+    # ---- on any thread
+
+    def send(self, command: Command) -> None:
+        """Queue a command for it; it may still be starting."""
+        if isinstance(command, Start):
+            self.jobs.starting(command.job_id)
+        self._commands.put(command)
+
+    def leave(self, patience: float) -> None:
+        """Let it end by itself, for so many seconds."""
+        self._asked = self._asked or "ended as asked"
+        self._patience = patience
+        self._leaves.set()
+
+    def kill(self) -> None:
+        """End it, and what it has started, at once."""
+        self._asked = self._asked or "killed as asked"
+        self._patience = 0.0
+        self._leaves.set()
+        self._kill()
+
+    # ---- on the link's thread
+
+    def live(self) -> str:
+        """From start to end; returns how it ended."""
+        if self._leaves.is_set():
+            return self._asked
+        try:
+            folder = fresh_folder()
+            listener = Listener(folder, _NAME)
+        except OSError as error:
+            return f"can't be started: {error}"
+        try:
+            process = self._begin(listener)
+        except (OSError, PenstockError) as error:
+            listener.close()
+            shutil.rmtree(folder, ignore_errors=True)
+            return f"can't be started: {error}"
+        output = threading.Thread(
+            target=self._read_output, args=(process,), name="penstock-output", daemon=True
+        )
+        keeper = threading.Thread(
+            target=self._keep, args=(listener, folder), name="penstock-host-keeper", daemon=True
+        )
+        output.start()
+        keeper.start()
+        self._wait_end(process)
+        listener.close()
+        keeper.join()
+        output.join(_LAST_WORDS_SECONDS)
+        return self._how_it_ended(process.returncode)
+
+    def last_words(self, end: str) -> tuple[Told, ...]:
+        """What is to be told once it has ended."""
+        pid = 0 if self._process is None else self._process.pid
+        return tuple(self.jobs.lose(pid, end, self._tail.text(), bool(self._asked)))
+
+    def _begin(self, listener: Listener) -> subprocess.Popen[bytes]:
+        """Start the process and hand it, by a pipe that nobody else can read, what it must know."""
+        settings = self.settings
+        process = subprocess.Popen(
+            host_command(settings),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            cwd=settings.working_folder,
+            env=host_environment(settings),
+            start_new_session=_POSIX,
+        )
+        told = {
+            "path": str(listener.path),
+            "key": listener.key.hex(),
+            "parent": os.getpid(),
+            "arguments": list(settings.arguments),
+            "workers": settings.workers,
+            "loop": settings.loop,
+        }
+        with self._lock:
+            self._process = process
+        with contextlib.suppress(OSError), process.stdin:  # type: ignore[union-attr]
+            process.stdin.write(json.dumps(told).encode() + b"\n")  # type: ignore[union-attr]
+        if self._leaves.is_set():
+            self._kill()
+        return process
+
+    def _wait_end(self, process: subprocess.Popen[bytes]) -> None:
+        """Until it has ended; whatever it has started goes with it, and it is reaped."""
+        if _POSIX:
+            os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
+        else:
+            process.wait()
+        self._kill()
+        with self._lock:
+            process.wait()
+            self._over.set()
+        self._leaves.set()  # a process it left behind may keep the connection open
+
+    def _how_it_ended(self, code: int) -> str:
+        how = _how(code)
+        if self._asked:
+            return self._asked
+        if self._broken:
+            return f"its connection broke ({self._broken}), and it was killed"
+        if code == -signal.SIGKILL and _oom_kills() > self._oom_kills:
+            return f"{how}, likely for want of memory"
+        if code > 0 and self._tail.text().rstrip().rpartition("\n")[2].startswith("MemoryError"):
+            return f"out of memory, {how}"
+        return how if self._is_up else f"didn't start: {how}"
+
+    # ---- on the keeper's thread
+
+    def _keep(self, listener: Listener, folder: Path) -> None:
+        """Make the connection, and end the process when it is to go."""
+        wire = None
+        try:
+            connection = listener.accept(START_SECONDS)
+            wire = Wire(
+                connection, self._commands, self._inbox, self.jobs, self._on_up, self._on_gone
+            )
+        except TimeoutError:
+            self._broken = f"it hasn't connected within {START_SECONDS:g} s"
+            self._kill()
+        except Gone:
+            pass  # it has ended before
+        finally:
+            listener.close()
+            shutil.rmtree(folder, ignore_errors=True)
+        if wire is not None:
+            self._leaves.wait()
+            if self._asked:
+                wire.close()
+            if not self._over.wait(self._patience):
+                self._kill()
+            wire.wait_read(_LAST_WORDS_SECONDS)
+            wire.close()
+        self._over.wait()
+
+    def _on_up(self, _up: HostUp) -> None:
+        self._is_up = True
+
+    def _on_gone(self, why: str) -> None:
+        """Nothing comes any more: it has ended, or is of no more use."""
+        if not self._leaves.is_set():
+            if not self._over.wait(_GRACE_SECONDS):
+                self._broken = why
+            self._patience = 0.0
+            self._leaves.set()
+
+    # ---- elsewhere
+
+    def _read_output(self, process: subprocess.Popen[bytes]) -> None:
+        pipe = process.stdout
+        assert pipe is not None
+        with pipe:
+            while data := os.read(pipe.fileno(), OUTPUT_BYTES):
+                self._tail.add(data)
+
+    def _kill(self) -> None:
+        with self._lock:
+            process = self._process
+            if process is None or self._over.is_set():
+                return
+            if _POSIX:
+                with contextlib.suppress(ProcessLookupError, PermissionError):
+                    os.killpg(process.pid, signal.SIGKILL)  # it leads a session of its own
+            else:
+                process.kill()
+
+
+def _how(code: int) -> str:
+    if code >= 0:
+        return f"ended with exit code {code}"
+    try:
+        return f"killed by {signal.Signals(-code).name}"
+    except ValueError:
+        return f"killed by signal {-code}"
+
+
+def _oom_kills() -> int:
+    """How many processes this system has killed for want of memory, as far as it tells."""
+    if sys.platform != "linux":
+        return 0
+    with contextlib.suppress(OSError, ValueError):
+        for line in Path("/proc/vmstat").read_text(encoding="ascii").splitlines():
+            name, _, number = line.partition(" ")
+            if name == "oom_kill":
+                return int(number)
+    return 0
