@@ -59,8 +59,7 @@ class Session(QObject):
 
     `engine` is the process the client's jobs run in, `stopping` the jobs that were told to end.
     `trusted` says whether code in a folder may be run; until the application sets it, none may.
-    `launch` is what the next engine is launched with. `view_centre` is set by whoever shows the
-    flow: the middle of what is seen, in its coordinates.
+    `view_centre` is set by whoever shows the flow: the middle of what is seen, in its coordinates.
 
     Signals:
         job_selected(job id or None): another job is shown
@@ -71,6 +70,7 @@ class Session(QObject):
         notice(text): something the person asked for can't be done, in one line
         centre_requested(routine id): please bring it into view
         refused_fields_changed(): `refused_fields` is another
+        launch_changed(LaunchSettings): the next engine is launched with these
     """
 
     job_selected = Signal(object)
@@ -81,6 +81,7 @@ class Session(QObject):
     notice = Signal(str)
     centre_requested = Signal(str)
     refused_fields_changed = Signal()
+    launch_changed = Signal(object)
 
     def __init__(
         self,
@@ -99,7 +100,7 @@ class Session(QObject):
         self.undo = _quiet_at_the_end(QUndoStack(self), self)
         self._sources = SourceWatch(document, self)
         self.trusted: Callable[[Path], bool] = lambda folder: False
-        self.launch = LaunchSettings()
+        self._launch = LaunchSettings()
         self.view_centre: Callable[[], Point] | None = None
         self._job_id: str | None = None
         self._former_job: str | None = None
@@ -202,6 +203,17 @@ class Session(QObject):
         return self._refused_fields
 
     # Running.
+
+    @property
+    def launch(self) -> LaunchSettings:
+        """What the next engine is launched with."""
+        return self._launch
+
+    def use_launch(self, settings: LaunchSettings) -> None:
+        """Launch the next engine with these settings, whose paths are absolute."""
+        if settings != self._launch:
+            self._launch = settings
+            self.launch_changed.emit(settings)
 
     def run(self) -> None:
         """Let the shown job go on when it is held, else start a job from the edited flow.

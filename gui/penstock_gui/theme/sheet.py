@@ -75,7 +75,7 @@ QPushButton#primary, QPushButton:default {
 }
 QPushButton#primary:hover, QPushButton:default:hover { border-color: $on_accent; }
 QPushButton#primary:focus, QPushButton:default:focus { border-color: $text; }
-QPushButton#primary:disabled {
+QPushButton#primary:disabled, QPushButton:default:disabled {
     background: $bg_raised; border-color: $line; color: $text_disabled;
 }
 QPushButton#link {

@@ -86,6 +86,10 @@ def _can_kill(now: Situation) -> str:
     return now.why_not_kill
 
 
+def _can_detach(now: Situation) -> str:
+    return "" if now.attached else "this window isn't attached to a program"
+
+
 def _can_break(now: Situation) -> str:
     return now.why_not_steer or _one_selected(now)
 
@@ -243,6 +247,23 @@ TABLE: tuple[ActionSpec, ...] = (
         (),
         "sliders-horizontal",
         hint=lambda now: "Interpreter, working folder, environment, arguments, workers",
+    ),
+    ActionSpec(
+        "run.attach",
+        "Run",
+        "Attach…",
+        (),
+        "plug",
+        hint=lambda now: "Watch or steer the jobs of a program that runs already",
+    ),
+    ActionSpec(
+        "run.detach",
+        "Run",
+        "Detach",
+        (),
+        "",
+        _can_detach,
+        hint=lambda now: "Leave the program alone: it goes on, this window closes",
     ),
     ActionSpec(
         "run.breakpoint",

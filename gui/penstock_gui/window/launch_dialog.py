@@ -102,6 +102,7 @@ class LaunchDialog(QDialog):
         self.workers.setRange(AUTOMATIC, 10_000)
         self.workers.setSpecialValueText("Automatic")
         self.workers.setValue(given.workers or AUTOMATIC)
+        self.workers.setFixedHeight(self._theme.px("size.field"))
         self.workers.lineEdit().setTextMargins(6, 0, 0, 0)  # the sheet's padding isn't heeded
         self.loop = self._combo(_LOOPS, given.loop)
         self.kept = self._combo(self._places(question), question.kept)

@@ -124,7 +124,7 @@ class Launching(QObject):
     def _use(self) -> None:
         document = self._session.document
         folder = document.folder if document.path is not None else None
-        self._session.launch = self._given.resolved(folder)
+        self._session.use_launch(self._given.resolved(folder))
 
     def _on_path_changed(self) -> None:
         """Saved elsewhere: relative paths begin there, the settings come along."""

@@ -9,6 +9,7 @@ from PySide6.QtCore import QPoint, Qt, QTimer, Signal
 from PySide6.QtGui import QAction, QCloseEvent, QShowEvent
 from PySide6.QtWidgets import QMainWindow, QMenu, QVBoxLayout, QWidget
 
+from penstock.errors import PenstockError
 from penstock.host import CommandRefused, StartRefused
 from penstock_gui.assets import examples
 from penstock_gui.canvas import FlowView
@@ -23,6 +24,7 @@ from penstock_gui.settings import THEMES, Settings
 from penstock_gui.theme import Theme
 from penstock_gui.window.about import About
 from penstock_gui.window.actions import Actions
+from penstock_gui.window.attach_dialog import AttachDialog, Attaching, Leaving, Listens
 from penstock_gui.window.canvas_header import CanvasHeader
 from penstock_gui.window.cheat_sheet import CheatSheet
 from penstock_gui.window.dialogs import Dialogs, Questions
@@ -52,6 +54,8 @@ CANVAS_MENU = (
 class MainWindow(QMainWindow):
     """Composes; what is done is done by session, files and view.
 
+    Without ``attaching`` it offers no way to other programs.
+
     Signals:
         closed(): the person has closed it and answered what had to be asked
     """
@@ -64,8 +68,10 @@ class MainWindow(QMainWindow):
         theme: Theme,
         settings: Settings,
         questions: Questions | None = None,
+        attaching: Attaching | None = None,
     ) -> None:
         super().__init__()
+        self._attaching = attaching
         self._session = session
         self._theme = theme
         self._settings = settings
@@ -75,6 +81,8 @@ class MainWindow(QMainWindow):
         self.launching = Launching(session, theme, settings, self)
         self.view = FlowView(session, theme)
         self.actions_table = Actions(theme, self._handlers(), self, self.view)
+        self.actions_table["run.attach"].setVisible(attaching is not None)
+        self.actions_table["run.detach"].setVisible(session.engine.placement == "attached")
         self._theme_menu = titled_menu("Theme", self)
         fill(self._theme_menu, self.actions_table, "Theme")
         self._canvas_menu = self._make_canvas_menu()
@@ -110,7 +118,9 @@ class MainWindow(QMainWindow):
         self._settings.state = self.docking.save()
 
     def live_jobs(self) -> int:
-        """Jobs that would be cancelled if the window closed now."""
+        """Jobs that would be cancelled if the window closed now: those of others go on."""
+        if self._session.engine.placement == "attached":
+            return 0
         starting = 1 if self._session.mode == "starting" else 0
         return max(len(self._session.live_jobs), starting)
 
@@ -226,6 +236,8 @@ class MainWindow(QMainWindow):
             "run.stop": session.stop,
             "run.kill": session.kill,
             "run.launch": self.launching.open,
+            "run.attach": self._ask_to_attach,
+            "run.detach": self.close,
             "run.breakpoint": self._toggle_breakpoint,
             "help.keys": lambda: CheatSheet(self._theme, self).open(),
             "help.about": lambda: About(self._theme, self).open(),
@@ -252,6 +264,7 @@ class MainWindow(QMainWindow):
         session.bridge.job_started.connect(self.notice.hide)
         session.trust_needed.connect(self._on_trust_needed)
         self.gone.output_wanted.connect(self._show_last_output)
+        self.watch.detach_wanted.connect(self.close)
         self.files.failed.connect(self.notice.say)
         self.launching.failed.connect(self.notice.say)
         document.saved.connect(self.notice.hide)
@@ -291,6 +304,20 @@ class MainWindow(QMainWindow):
         routine_id = self._session.selection.routine
         if routine_id is not None:
             self._session.toggle_breakpoint(routine_id)
+
+    def _ask_to_attach(self) -> None:
+        if self._attaching is not None:
+            dialog = AttachDialog(self._theme, self._attaching.listening, self)
+            dialog.chosen.connect(self._attach)
+            dialog.open()
+
+    def _attach(self, listener: Listens, leaving: Leaving) -> None:
+        if self._attaching is None:
+            return
+        try:
+            self._attaching.attach(listener, leaving)
+        except PenstockError as error:
+            self.notice.say(f"{listener.name} isn't attached: {error}")
 
     def _show_last_output(self) -> None:
         self.docking.show("output")

@@ -25,6 +25,7 @@ class Situation:
     has_file: bool = False
     undo_text: str | None = None
     redo_text: str | None = None
+    attached: bool = False
     why_not_steer: str = ""
     why_not_restart: str = "no job is shown"
     why_not_kill: str = "no engine is running"
@@ -46,6 +47,7 @@ class Situation:
             has_file=document.path is not None,
             undo_text=undo.undoText() if undo.canUndo() else None,
             redo_text=undo.redoText() if undo.canRedo() else None,
+            attached=engine.placement == "attached",
             why_not_steer=engine.why_not_steer,
             why_not_restart=session.why_not_restart,
             why_not_kill=engine.why_not_kill,

@@ -49,10 +49,13 @@ class Bench:
         return self.actions[action_id].toolTip()
 
     def can(self, now: Situation) -> set[str]:
-        """Ids of the run actions that are enabled, without the settings, which always are."""
+        """Ids of the run actions that are enabled, without those that always are."""
         self.actions.refresh(now)
         menu = self.actions.of_menu("Run")
-        return {action.objectName() for action in menu if action.isEnabled()} - {"run.launch"}
+        return {action.objectName() for action in menu if action.isEnabled()} - {
+            "run.launch",
+            "run.attach",
+        }
 
 
 @pytest.fixture
