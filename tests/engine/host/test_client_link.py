@@ -67,7 +67,7 @@ def link() -> SayingLink:
 
 @pytest.fixture
 def client(link: SayingLink) -> EngineClient:
-    return EngineClient(link=link)  # type: ignore[arg-type]
+    return EngineClient(link=link)
 
 
 def test_the_last_answer_is_given_and_one_newer_is_asked_for(
