@@ -39,6 +39,7 @@ from penstock.flow.problems import Problem, Severity
 from penstock.flow.routine import Routine, RunBinding, bind, set_state
 from penstock.flow.rules import activation_problem
 from penstock.flow.shape import Shape, shape_of
+from penstock.flow.source import roots_of
 from penstock.flow.spec import (
     REQUIRED,
     EventSpec,
@@ -94,6 +95,7 @@ __all__ = [
     "port_ref",
     "pretty_json",
     "read_text",
+    "roots_of",
     "set_state",
     "shape_of",
     "shown",

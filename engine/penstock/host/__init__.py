@@ -6,18 +6,22 @@ General layout:
     codec       all that crosses as bytes
     monitor     the instrument that keeps events until they are fetched
     threads     every live thread
+    sources     which source files were imported, and which have changed
     output      what is printed, by job and routine
     launch      what a flow's host is started with
     boot        brings the engine into another Python
     interpreter which Pythons can run the engine, and how a host is started
     engine      a runtime that carries out commands: what a host is made of
     client      EngineClient, over a link to an engine
+    wire        the client's end of a connection to a host
+    process     the link to a host of our own, from its start to its end
 """
 
 from penstock.host.client import EngineClient, Link
 from penstock.host.engine import HostedEngine
 from penstock.host.interpreter import check_interpreter
 from penstock.host.launch import LaunchSettings, launch_file, load_launch, save_launch
+from penstock.host.process import HostProcess
 from penstock.host.protocol import (
     PLAIN_TYPES,
     Answer,
@@ -34,6 +38,7 @@ from penstock.host.protocol import (
     Printed,
     Reply,
     RoutineValues,
+    SourcesChanged,
     StallChoice,
     StartRefused,
     ThreadInfo,
@@ -55,6 +60,7 @@ __all__ = [
     "EngineSnapshot",
     "Grant",
     "HostGone",
+    "HostProcess",
     "HostUp",
     "HostedEngine",
     "JobSnapshot",
@@ -64,6 +70,7 @@ __all__ = [
     "Printed",
     "Reply",
     "RoutineValues",
+    "SourcesChanged",
     "StallChoice",
     "StartRefused",
     "ThreadInfo",

@@ -194,6 +194,16 @@ class Printed:
 
 
 @dataclass(frozen=True, slots=True)
+class SourcesChanged:
+    """Source files that are other than what the host has imported, as absolute paths; or none are.
+
+    Jobs run the version that was imported; a job of the new one needs a fresh host.
+    """
+
+    paths: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class DisplayLost:
     """How many display events this client hasn't got in all, because it was too slow."""
 
@@ -201,7 +211,7 @@ class DisplayLost:
 
 
 Reply = StartRefused | CommandRefused
-HostNews = HostUp | HostGone | ControlChanged | Printed
+HostNews = HostUp | HostGone | ControlChanged | Printed | SourcesChanged
 Told = EngineEvent | Reply | HostNews
 Answer = ThreadTable | EngineSnapshot | RoutineValues | DisplayLost
 """What a client also keeps, to answer from."""
@@ -221,5 +231,6 @@ PLAIN_TYPES: tuple[type[Any], ...] = (
     HostGone,
     ControlChanged,
     Printed,
+    SourcesChanged,
     DisplayLost,
 )
