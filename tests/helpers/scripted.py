@@ -148,6 +148,9 @@ class ScriptedClient:
     def kill(self) -> None:
         self._note("kill")
 
+    def restart(self) -> None:
+        self._note("restart")
+
     def snapshot(self) -> EngineSnapshot:
         jobs = tuple(
             JobSnapshot(

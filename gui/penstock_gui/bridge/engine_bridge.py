@@ -17,6 +17,7 @@ from penstock.host import (
     HostUp,
     Printed,
     RoutineValues,
+    SourcesChanged,
     StartRefused,
     ThreadTable,
     Told,
@@ -77,6 +78,7 @@ class EngineBridge(QObject):
         refused(StartRefused | CommandRefused)
         host_up(HostUp), host_gone(HostGone): the process the jobs run in
         control_changed(bool): whether this window steers it
+        sources_changed(SourcesChanged): what it has imported is another now, or is so no longer
         printed(Printed): text that the code of a flow wrote to stdout or stderr
         threads_told(ThreadTable), values_told(RoutineValues): the client's answers have come
         told(event): every state event and failure, in order, for a log
@@ -94,6 +96,7 @@ class EngineBridge(QObject):
     host_up = Signal(object)
     host_gone = Signal(object)
     control_changed = Signal(bool)
+    sources_changed = Signal(object)
     printed = Signal(object)
     threads_told = Signal(object)
     values_told = Signal(object)
@@ -189,6 +192,8 @@ class EngineBridge(QObject):
                 self.host_gone.emit(news)
             case ControlChanged():
                 self.control_changed.emit(news.in_control)
+            case SourcesChanged():
+                self.sources_changed.emit(news)
             case Printed():
                 self.printed.emit(news)
             case ThreadTable():

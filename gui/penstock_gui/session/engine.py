@@ -6,7 +6,7 @@ from typing import Literal
 
 from PySide6.QtCore import QObject, Signal
 
-from penstock.host import HostGone, HostUp
+from penstock.host import HostGone, HostUp, SourcesChanged
 from penstock_gui.bridge import EngineBridge
 
 Placement = Literal["window", "own", "attached"]
@@ -31,9 +31,11 @@ class EngineProcess(QObject):
         self._gone: HostGone | None = None
         self._in_control = True
         self._name = ""
+        self._changed_sources: tuple[str, ...] = ()
         bridge.host_up.connect(self._on_host_up)
         bridge.host_gone.connect(self._on_host_gone)
         bridge.control_changed.connect(self._on_control_changed)
+        bridge.sources_changed.connect(self._on_sources_changed)
 
     @property
     def up(self) -> HostUp | None:
@@ -49,6 +51,11 @@ class EngineProcess(QObject):
     def name(self) -> str:
         """What a person would call the program, also after its end."""
         return self._name
+
+    @property
+    def changed_sources(self) -> tuple[str, ...]:
+        """Source files that are other than what it has imported, as absolute paths."""
+        return self._changed_sources
 
     @property
     def in_control(self) -> bool:
@@ -81,11 +88,18 @@ class EngineProcess(QObject):
     def _on_host_up(self, up: HostUp) -> None:
         self._up, self._gone, self._in_control = up, None, up.in_control
         self._name = up.name
+        self._changed_sources = ()
         self.changed.emit()
 
     def _on_host_gone(self, gone: HostGone) -> None:
         self._up, self._gone, self._in_control = None, gone, True
+        self._changed_sources = ()
         self.changed.emit()
+
+    def _on_sources_changed(self, told: SourcesChanged) -> None:
+        if told.paths != self._changed_sources:
+            self._changed_sources = told.paths
+            self.changed.emit()
 
     def _on_control_changed(self, in_control: bool) -> None:
         if in_control != self._in_control:

@@ -324,6 +324,13 @@ class Session(QObject):
         return self._start_with(self._started[job_id])
 
     def _start_with(self, given: _Input) -> str:
+        """Start; in a fresh engine when the present one has imported what is another now.
+
+        While jobs live there it stays: nothing that runs is ended for a start.
+        """
+        engine = self.engine
+        if engine.changed_sources and engine.placement == "own" and not self.live_jobs:
+            self.client.restart()
         job_id = self.client.start(*given)
         self._started[job_id] = given
         return job_id

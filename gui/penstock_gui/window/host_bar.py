@@ -1,4 +1,4 @@
-"""Lines above the canvas about the engine's process: gone, stuck, or steered by others."""
+"""Lines above the canvas about the engine's process: gone, stuck, out of date, or watched."""
 
 from __future__ import annotations
 
@@ -9,9 +9,12 @@ from PySide6.QtWidgets import QPushButton, QWidget
 
 from penstock_gui.session import Session
 from penstock_gui.theme import Theme
+from penstock_gui.widgets import plain_tip
 from penstock_gui.widgets.wording import one_line
 from penstock_gui.window.banner import Banner
-from penstock_gui.window.status_text import gone_text
+from penstock_gui.window.status_text import gone_text, sources_text
+
+_MOST_IN_TIP = 20
 
 
 class OfferBar(Banner):
@@ -140,3 +143,29 @@ class WatchBar(OfferBar):
         self.take_over_button.setVisible(engine.may_take_over)
         self.detach_button.setVisible(engine.placement == "attached")
         self.show()
+
+
+class SourcesBar(OfferBar):
+    """Stands while what runs is another version than the source files, until it is closed."""
+
+    def __init__(self, session: Session, theme: Theme, parent: QWidget | None = None) -> None:
+        super().__init__(theme, "state.waiting", "Changed source files", parent, icon="info")
+        self._session = session
+        self._closed: tuple[str, ...] = ()
+        self.close_button = self._offer("Close", self._on_closed)
+        bridge = session.bridge
+        for signal in (session.engine.changed, bridge.job_started, bridge.job_ended):
+            signal.connect(self.refresh)
+
+    def refresh(self) -> None:
+        """Say which version runs, or nothing."""
+        session = self._session
+        paths = session.engine.changed_sources
+        text = sources_text(session.engine, session.live_jobs, str(session.document.folder))
+        self._text.setText(text)
+        self._text.setToolTip(plain_tip("\n".join(paths[:_MOST_IN_TIP])))
+        self.setVisible(bool(text) and paths != self._closed)
+
+    def _on_closed(self) -> None:
+        self._closed = self._session.engine.changed_sources
+        self.hide()

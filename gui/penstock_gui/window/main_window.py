@@ -30,7 +30,7 @@ from penstock_gui.window.cheat_sheet import CheatSheet
 from penstock_gui.window.dialogs import Dialogs, Questions
 from penstock_gui.window.docking import Docking
 from penstock_gui.window.files import Files
-from penstock_gui.window.host_bar import GoneBar, StuckBar, WatchBar
+from penstock_gui.window.host_bar import GoneBar, SourcesBar, StuckBar, WatchBar
 from penstock_gui.window.launching import Launching
 from penstock_gui.window.menus import PlacesMenu, fill, make_menu_bar, titled_menu
 from penstock_gui.window.notice_bar import NoticeBar
@@ -91,6 +91,7 @@ class MainWindow(QMainWindow):
         self.gone = GoneBar(session, theme)
         self.stuck = StuckBar(session, theme)
         self.watch = WatchBar(session, theme)
+        self.sources = SourcesBar(session, theme)
         self.header = CanvasHeader(session, theme, self.actions_table)
         self.hint = StartHint(session, theme, self.view, self._example_action())
         self.status = StatusLine(session, theme)
@@ -163,7 +164,7 @@ class MainWindow(QMainWindow):
         box = QVBoxLayout(area)
         box.setContentsMargins(0, 0, 0, 0)
         box.setSpacing(0)
-        bars = (self.gone, self.stuck, self.watch, self.stall, self.notice)
+        bars = (self.gone, self.stuck, self.watch, self.sources, self.stall, self.notice)
         for widget in (self.header, *bars, self.view):
             box.addWidget(widget)
         return area

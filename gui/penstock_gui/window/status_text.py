@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 
 from penstock.host import LOST, HostGone, PoolUse
@@ -15,6 +16,8 @@ _MAX_REASON = 160
 _MAX_NAME = 40
 _MOST_NAMED = 4
 _MOST_RAN = 8
+_MOST_PATHS = 3
+_MAX_PATH = 60
 
 
 @dataclass(frozen=True)
@@ -119,6 +122,8 @@ def engine_tip(engine: EngineProcess) -> str:
 
 def gone_text(engine: EngineProcess, gone: HostGone, lost: int) -> str:
     """How an engine ended and what it was doing; ``lost`` is how many jobs went with it."""
+    if not gone.pid:
+        return f"The engine isn't there: {wording.one_line(gone.text, _MAX_REASON)}."
     if engine.placement == "attached":
         text = f"{wording.one_line(engine.name, _MAX_NAME)} (process {gone.pid}) is out of reach"
     else:
@@ -129,6 +134,37 @@ def gone_text(engine: EngineProcess, gone: HostGone, lost: int) -> str:
     if lost:
         return f"{text} {'A job' if lost == 1 else f'{lost:,} jobs'} went with it."
     return text
+
+
+def sources_text(engine: EngineProcess, live: tuple[str, ...], folder: str) -> str:
+    """Which version of changed source files runs, "" when nothing runs another one.
+
+    ``live`` are jobs that go on, ``folder`` what paths are shown relative to.
+    """
+    paths = engine.changed_sources
+    if not paths or not (live or engine.placement == "window"):
+        return ""
+    shown = [wording.one_line(_within(path, folder), _MAX_PATH) for path in paths[:_MOST_PATHS]]
+    more = len(paths) - len(shown)
+    files = _listed([*shown, f"{more:,} more"] if more else shown)
+    text = f"{files} {'has' if len(paths) == 1 else 'have'} changed."
+    if engine.placement == "window":
+        return (
+            f"{text} The engine is a part of this window and keeps what it has imported: start"
+            " Penstock again to run the new version, or run without --in-process."
+        )
+    which = f"Job {live[0]} runs" if len(live) == 1 else f"{len(live):,} jobs run"
+    text += f" {which} the version from before"
+    if engine.placement == "attached":
+        return f"{text}, as does {wording.one_line(engine.name, _MAX_NAME)} to its end."
+    until = "that job has" if len(live) == 1 else "those have"
+    return f"{text}; once {until} ended, the next run starts the new one in a fresh engine."
+
+
+def _within(path: str, folder: str) -> str:
+    """A path below the folder, else the whole one."""
+    start = folder.rstrip(os.sep) + os.sep
+    return path.removeprefix(start)
 
 
 def _ran(running: tuple[tuple[str, str], ...]) -> str:

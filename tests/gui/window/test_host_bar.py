@@ -11,6 +11,7 @@ from PySide6.QtWidgets import QApplication, QPushButton
 from pytestqt.qtbot import QtBot
 
 from helpers.scripted import Call, ScriptedClient, routine_count
+from penstock.host import SourcesChanged
 from penstock.observe import RoutineCount
 from penstock_gui.assets import example
 from penstock_gui.bridge import EngineBridge
@@ -320,3 +321,68 @@ def test_a_program_that_is_gone_is_said_by_its_name(attached: Desk) -> None:
         "etl (process 99) is out of reach: the connection is closed."
     )
     assert attached.window.gone.restart_button.isHidden()
+
+
+def change(desk: Desk, *names: str) -> None:
+    folder = desk.session.document.folder
+    desk.client.tell(SourcesChanged(tuple(str(folder / name) for name in names)))
+    desk.hear()
+
+
+def test_while_a_job_is_held_the_window_says_which_version_runs(desk: Desk) -> None:
+    job = desk.start()
+    desk.client.tell_held(job, "read")
+    change(desk, "routines.py")
+
+    bar = desk.window.sources
+    assert bar.isVisible()
+    assert bar.text == (
+        "routines.py has changed. Job 1 runs the version from before; once that job has ended, the"
+        " next run starts the new one in a fresh engine."
+    )
+    change(desk)
+    assert not bar.isVisible()
+    change(desk, *(f"m{number}.py" for number in range(6)))
+    assert bar.text.startswith("m0.py, m1.py, m2.py and 3 more have changed. Job 1 runs")
+    press(bar.close_button)
+    assert not bar.isVisible()
+    change(desk, "other.py")
+    assert bar.isVisible()
+    desk.client.tell_ended(job)
+    desk.hear()
+    assert not bar.isVisible()
+
+
+def test_the_next_run_is_in_a_fresh_engine_without_a_question(desk: Desk) -> None:
+    desk.client.tell_ended(desk.start())
+    change(desk, "routines.py")
+    desk.key(Qt.Key.Key_F5)
+
+    assert [call.method for call in desk.client.calls[-2:]] == ["restart", "start"]
+
+
+def test_nothing_that_runs_is_ended_for_a_start(desk: Desk) -> None:
+    desk.start()
+    change(desk, "routines.py")
+    desk.session.run()
+
+    assert len(desk.client.named("start")) == 2
+    assert not desk.client.named("restart")
+
+
+def test_an_engine_in_the_window_s_process_can_t_be_fresh_and_says_so(qtbot: QtBot) -> None:
+    desk = Desk("window")
+    change(desk, "routines.py")
+    assert "start Penstock again to run the new version" in desk.window.sources.text
+    desk.session.run()
+    assert not desk.client.named("restart")
+    desk.close()
+
+
+def test_an_engine_that_never_was_there_is_said_so(desk: Desk) -> None:
+    desk.client.tell_gone("can't be started: /x/python: there is no such file", pid=0)
+    desk.hear()
+
+    assert desk.window.gone.text == (
+        "The engine isn't there: can't be started: /x/python: there is no such file."
+    )
