@@ -22,7 +22,7 @@ from penstock_gui.assets import resource
 from penstock_gui.bridge import EngineBridge
 from penstock_gui.docks.jobs import JobsPanel
 from penstock_gui.docks.jobs.line import job_line
-from penstock_gui.docks.jobs.model import DURATION, JOB, PROGRESS, STATE
+from penstock_gui.docks.jobs.model import DURATION, JOB, PROGRESS, STARTED, STATE
 from penstock_gui.document import FlowDocument
 from penstock_gui.session import Session
 from penstock_gui.theme import Theme
@@ -346,3 +346,10 @@ def test_the_summary_counts_running_and_paused_jobs(
     take_in(session)
 
     assert panel.summary == said[-1] == "1 running, 1 paused"
+
+
+def test_in_a_narrow_dock_progress_has_room(panel: JobsPanel) -> None:
+    for wide, hidden in ((380, True), (600, False)):
+        panel.resize(wide, 300)
+        assert panel.table.isColumnHidden(STARTED) == hidden
+        assert panel.table.columnWidth(PROGRESS) > 80

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 
 from PySide6.QtCore import QPoint, QSize, Qt, Signal
-from PySide6.QtGui import QAction, QHideEvent, QShowEvent
+from PySide6.QtGui import QAction, QHideEvent, QResizeEvent, QShowEvent
 from PySide6.QtWidgets import (
     QHBoxLayout,
     QMenu,
@@ -18,13 +18,14 @@ from PySide6.QtWidgets import (
 
 from penstock_gui.bridge import PacedTimer
 from penstock_gui.docks.jobs.line import JobLine
-from penstock_gui.docks.jobs.model import JobsModel
+from penstock_gui.docks.jobs.model import STARTED, JobsModel
 from penstock_gui.session import Session
 from penstock_gui.theme import Theme
 from penstock_gui.widgets import ElidedLabel, EmptyState, PlainLabel, RowTable
 
 REFRESH_MS = 250
-_WIDTHS = (116, 96, None, 74, 86)
+_WIDTHS = (112, 92, None, 74, 76)
+_WIDE = 440  # from here on there is room for when a job was started
 _NO_JOB = "Choose a job first"
 _OVER = "The job has ended"
 
@@ -230,6 +231,10 @@ class JobsPanel(QWidget):
     def _on_theme_changed(self) -> None:
         for action in (self.resume_action, self.pause_action, self.stop_action):
             action.setIcon(self._theme.icon(action.data()))
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self.table.setColumnHidden(STARTED, self.width() < _WIDE)
 
     def showEvent(self, event: QShowEvent) -> None:
         super().showEvent(event)
