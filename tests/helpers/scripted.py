@@ -288,11 +288,11 @@ class ScriptedClient:
         self.tell(JobEnded(*self._next(job_id), status, error, {}))
 
     def tell_up(self, pid: int = 4711, name: str = "etl", **more: Any) -> None:
-        """A process is there; it lets this client steer unless `more` says otherwise."""
+        """A process is there; it lets this client do all unless `more` says otherwise."""
         told: dict[str, Any] = {
             "python": "3.11.7",
             "executable": "/usr/bin/python3",
-            "grant": "control",
+            "grant": "evaluate",
             "in_control": True,
         }
         self.tell(HostUp(pid, name, **(told | more)))

@@ -77,6 +77,13 @@ class EngineProcess(QObject):
         return f"another window steers {self._up.name}: take over first"
 
     @property
+    def why_not_start(self) -> str:
+        """Why this window can't start jobs there, "" when it can: that imports code."""
+        if self._up is None or self._up.grant == "evaluate":
+            return self.why_not_steer
+        return self.why_not_steer or f"{self._up.name} lets others steer its jobs, not start any"
+
+    @property
     def why_not_kill(self) -> str:
         """Why its process can't be killed, "" when it can."""
         if self.placement == "window":

@@ -53,6 +53,8 @@ def _can_run(now: Situation) -> str:
         return f"job {now.job_id} is starting"
     if now.mode in ("held", "pausing"):
         return ""
+    if now.why_not_start:
+        return now.why_not_start
     return "" if now.routines else "the flow is empty: add a routine, or open an example"
 
 
@@ -79,7 +81,7 @@ def _can_stop(now: Situation) -> str:
 
 
 def _can_restart(now: Situation) -> str:
-    return now.why_not_steer or now.why_not_restart
+    return now.why_not_start or now.why_not_restart
 
 
 def _can_kill(now: Situation) -> str:

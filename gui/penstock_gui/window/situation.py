@@ -27,6 +27,7 @@ class Situation:
     redo_text: str | None = None
     attached: bool = False
     why_not_steer: str = ""
+    why_not_start: str = ""
     why_not_restart: str = "no job is shown"
     why_not_kill: str = "no engine is running"
 
@@ -49,6 +50,7 @@ class Situation:
             redo_text=undo.redoText() if undo.canRedo() else None,
             attached=engine.placement == "attached",
             why_not_steer=engine.why_not_steer,
+            why_not_start=engine.why_not_start,
             why_not_restart=session.why_not_restart,
             why_not_kill=engine.why_not_kill,
         )

@@ -386,3 +386,17 @@ def test_an_engine_that_never_was_there_is_said_so(desk: Desk) -> None:
     assert desk.window.gone.text == (
         "The engine isn't there: can't be started: /x/python: there is no such file."
     )
+
+
+def test_who_may_steer_but_not_start_lets_jobs_go_on_only(attached: Desk) -> None:
+    attached.client.tell_up(99, "etl", grant="control")
+    attached.client.tell_started("1", "flow", ["a"])
+    attached.hear()
+    attached.session.show_job("1")
+    assert "not start any" in attached.why("run.run")
+    assert attached.can("run.pause")
+
+    attached.client.tell_held("1", "a")
+    attached.hear()
+    assert attached.can("run.run")
+    assert attached.can("run.step")
