@@ -25,8 +25,9 @@ run: ready-to-run
 
 test: check
 	@.ci/core_coverage $(CORE_TESTS)
-	$(OFFSCREEN) $(BIN)/coverage run -m pytest $(or $(ARGS),$(CORE_TESTS:%=--ignore=%))
-	@$(BIN)/coverage combine -q --append --keep build/core.coverage
+	@rm -f .coverage .coverage.*
+	$(OFFSCREEN) $(BIN)/coverage run -m pytest -n 2 --dist loadfile $(or $(ARGS),$(CORE_TESTS:%=--ignore=%))
+	@$(BIN)/coverage combine -q && $(BIN)/coverage combine -q --append --keep build/core.coverage
 	@$(BIN)/coverage report > build/coverage.txt
 	@echo "Branch coverage: $$($(BIN)/coverage report --format=total) % (by file: build/coverage.txt)"
 

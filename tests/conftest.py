@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import os
+import sys
 import tempfile
 import threading
 from collections.abc import Iterator
@@ -27,6 +29,19 @@ def pytest_configure(config: pytest.Config) -> None:
     config.add_cleanup(home.cleanup)
     for kind in ("CONFIG", "DATA", "STATE"):
         os.environ[f"XDG_{kind}_HOME"] = str(Path(home.name) / kind.lower())
+
+
+@pytest.fixture(autouse=True, scope="module")
+def no_engine_thread_finds_old_windows() -> None:
+    """What tests of windows left is collected here, or never looked at again.
+
+    Automatic collection runs on whichever thread allocates, and Qt's objects mustn't go on another
+    thread than their own. The processes that run the tests take them as they come, of the window
+    and of the engine.
+    """
+    if "PySide6" in sys.modules:
+        gc.collect()
+        gc.freeze()
 
 
 @pytest.fixture(autouse=True)
