@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from penstock.host.protocol import BreakpointSpec, StallChoice
 
@@ -109,6 +109,17 @@ class TakeControl:
     """Steer from now on; whoever did watches only."""
 
 
+@dataclass(frozen=True, slots=True)
+class WhenGone:
+    """What becomes of held jobs when this client steers and is gone: they go on, or stay held.
+
+    Going on, its breakpoints are forgotten, as nobody would be there to resume. Says nothing to
+    an engine that ends with its window.
+    """
+
+    held: Literal["resume", "hold"]
+
+
 Command = (
     Start
     | Pause
@@ -124,6 +135,7 @@ Command = (
     | AskValues
     | MakeWay
     | TakeControl
+    | WhenGone
 )
 COMMAND_TYPES: tuple[type[Command], ...] = (
     Start,
@@ -140,4 +152,5 @@ COMMAND_TYPES: tuple[type[Command], ...] = (
     AskValues,
     MakeWay,
     TakeControl,
+    WhenGone,
 )

@@ -119,7 +119,7 @@ def _async_row(thread: threading.Thread, runtime: Runtime, now: float) -> Thread
 
 def _other_row(thread: threading.Thread) -> ThreadInfo:
     role = "foreign"
-    if thread.name == HOST_THREAD:
+    if thread.name.startswith(HOST_THREAD):
         role = "host"
     elif thread.name == _STEWARD_THREAD:
         role = "steward"

@@ -1,0 +1,512 @@
+"""`HostServer`: an engine for clients at the end of connections."""
+
+from __future__ import annotations
+
+import logging
+import os
+import platform
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from queue import Empty, SimpleQueue
+from time import monotonic
+from typing import Protocol
+
+from penstock.errors import PenstockError
+from penstock.host.codec import WireError, decode, encode
+from penstock.host.commands import (
+    COMMAND_TYPES,
+    AskCounters,
+    AskSnapshot,
+    AskThreads,
+    AskValues,
+    Command,
+    MakeWay,
+    Resume,
+    SetBreakpoints,
+    Start,
+    TakeControl,
+    WhenGone,
+)
+from penstock.host.engine import KEPT_JOBS
+from penstock.host.outbox import Outbox, Present
+from penstock.host.protocol import (
+    Answer,
+    CommandRefused,
+    ControlChanged,
+    EngineSnapshot,
+    Grant,
+    HostUp,
+    Printed,
+    RoutineValues,
+    SourcesChanged,
+    StartRefused,
+    ThreadTable,
+    Told,
+)
+from penstock.host.threads import HOST_THREAD
+from penstock.host.transport import MAX_FRAME, Connection, Gone, Listener
+from penstock.host.wire import refusal
+from penstock.observe import EngineEvent
+
+DISPLAY_SECONDS = 0.033
+STATE_SECONDS = 0.004
+"""Between two fetches of state; more often would cost an engine of many short jobs too much."""
+MAX_CONNECTIONS = 8
+_FLUSH_SECONDS = 1.0
+_GRANTS: tuple[Grant, ...] = ("view", "control", "evaluate")
+_Ask = AskThreads | AskSnapshot | AskValues
+_log = logging.getLogger(__name__)
+
+
+class Engine(Protocol):
+    """What a server needs of an engine; `HostedEngine` is one."""
+
+    @property
+    def is_moving(self) -> bool:
+        """Whether counters may change without a state event."""
+        ...
+
+    @property
+    def lost(self) -> int:
+        """Display events it dropped, ever."""
+        ...
+
+    def submit(self, command: Command) -> None:
+        """Carry out a command; on any thread, returns at once."""
+        ...
+
+    def drain(self) -> tuple[Told | Answer, ...]:
+        """What was told since the last call."""
+        ...
+
+
+class Output(Protocol):
+    """What a server needs of captured output; `OutputCapture` is one."""
+
+    def take(self) -> tuple[Printed, ...]:
+        """What was printed since the last call."""
+        ...
+
+
+class Bell:
+    """What engine and output ring when there is something to fetch.
+
+    On any thread, also in the middle of a ring: in a signal handler or a ``__del__``.
+    """
+
+    def __init__(self) -> None:
+        self.mail: SimpleQueue[object] = SimpleQueue()
+        self.has_rung = False
+        self.has_news = False
+
+    def ring(self) -> None:
+        """State was told: fetch it at once."""
+        # Whoever answers first takes the mark away and then fetches, so no news is left behind.
+        if not self.has_rung:
+            self.has_rung = True
+            self.mail.put(_RUNG)
+
+    def ring_softly(self) -> None:
+        """There is something to show; it can wait for the display's next tick."""
+        if not self.has_news:
+            self.has_news = True
+            self.mail.put(_RUNG_SOFTLY)
+
+
+_RUNG, _RUNG_SOFTLY, _CLOSE = object(), object(), object()
+
+
+class HostServer:
+    """Tells clients what an engine does, and has done what they may do.
+
+    State is told at once, counters and output once per display tick, and only while somebody is
+    connected; between the two it sleeps. Who connects late gets the present state first.
+
+    ``bell`` is rung by the engine (``on_news``) and, softly, by the output. ``on_alone`` is called
+    on the server's thread when the last client has left.
+
+    A client may do what its grant says: ``view`` asks, ``control`` also steers, ``evaluate`` also
+    starts flows, as that imports code. One client steers at a time: the first that may, until it
+    leaves or another one takes over.
+
+    Threads: one of the server, which alone publishes; one per listener; two per client, of which
+    the reading one has commands carried out. ``_lock`` guards who is there, who steers and who has
+    asked; never held while calling out.
+    """
+
+    def __init__(
+        self,
+        engine: Engine,
+        bell: Bell,
+        *,
+        name: str,
+        output: Output | None = None,
+        on_alone: Callable[[], None] | None = None,
+    ) -> None:
+        self._engine = engine
+        self._bell = bell
+        self._name = name
+        self._output = output
+        self._on_alone = on_alone
+        self._lock = threading.Lock()
+        self._peers: list[_Peer] = []
+        self._steering: _Peer | None = None
+        self._asked: dict[object, list[_Peer]] = {}
+        self._listeners: list[tuple[Listener, threading.Thread]] = []
+        self._closed = False
+        self._present = Present(KEPT_JOBS)
+        self._sources = SourcesChanged(())
+        self._next_tick: float | None = None
+        self._next_fetch: float | None = None
+        self._fetched = 0.0
+        self._thread = threading.Thread(
+            target=self._serve, name=f"{HOST_THREAD}-server", daemon=True
+        )
+        self._thread.start()
+
+    # ---- on any thread
+
+    def attach(self, connection: Connection, grant: Grant) -> None:
+        """Serve a client from now on; closes the connection where there are `MAX_CONNECTIONS`."""
+        self._bell.mail.put(_Peer(self, connection, grant))
+
+    def listen(self, listener: Listener, grant: Grant) -> None:
+        """Serve all that connect there; closes the listener when this is closed."""
+        thread = threading.Thread(
+            target=self._accept, args=(listener, grant), name=f"{HOST_THREAD}-listener", daemon=True
+        )
+        with self._lock:
+            self._listeners.append((listener, thread))
+        thread.start()
+
+    def tell(self, news: SourcesChanged) -> None:
+        """Tell all clients, and those who come later, what the engine doesn't tell."""
+        self._bell.mail.put(news)
+
+    def close(self, timeout: float = 5.0) -> None:
+        """Tell what is to tell, then leave all clients, within `timeout` seconds; idempotent.
+
+        Held jobs go on if the one who steers would have it so. The engine stays.
+        """
+        deadline = monotonic() + timeout
+        with self._lock:
+            self._closed = True
+            listeners = tuple(self._listeners)
+        for listener, _ in listeners:
+            listener.close()
+        self._bell.mail.put(_CLOSE)
+        threads = [self._thread, *(thread for _, thread in listeners)]
+        for thread in threads:
+            thread.join(max(0.0, deadline - monotonic()))
+        with self._lock:
+            peers, self._peers = tuple(self._peers), []
+        flush_until = min(deadline, monotonic() + _FLUSH_SECONDS)
+        for peer in peers:
+            peer.leave(flush_until)
+
+    # ---- on a listener's thread
+
+    def _accept(self, listener: Listener, grant: Grant) -> None:
+        with suppress(Gone):
+            while True:
+                self.attach(listener.accept(), grant)
+
+    # ---- on the server's thread
+
+    def _serve(self) -> None:
+        while True:
+            try:
+                if not self._attend():
+                    return
+            except Exception:  # noqa: BLE001 -- a fault of ours must not leave clients without news
+                _log.exception("the server of an engine failed, and goes on")
+
+    def _attend(self) -> bool:
+        """Do what is due, or wait for what comes next; False when it is the end."""
+        now = monotonic()
+        if self._next_fetch is not None and self._next_fetch <= now:
+            self._next_fetch, self._fetched = None, now
+            self._bell.has_rung = False
+            self._publish()
+            self._tick_soon()
+            return True
+        if self._next_tick is not None and self._next_tick <= now:
+            self._tick()
+            return True
+        try:
+            mail = self._bell.mail.get(timeout=self._patience(now))
+        except Empty:
+            return True
+        if mail is _CLOSE:
+            self._publish()
+            self._let_jobs_go(self._steering)
+            self._refuse_waiting()
+            return False
+        if mail is _RUNG:
+            self._next_fetch = self._fetched + STATE_SECONDS
+        elif mail is _RUNG_SOFTLY:
+            self._tick_soon()
+        elif isinstance(mail, _Peer):
+            self._welcome(mail)
+        elif isinstance(mail, _Left):
+            self._say_goodbye(mail.peer)
+        elif isinstance(mail, SourcesChanged):
+            self._sources = mail
+            self._tell_all(mail)
+        return True
+
+    def _patience(self, now: float) -> float | None:
+        due = [at for at in (self._next_fetch, self._next_tick) if at is not None]
+        return min(due) - now if due else None
+
+    def _tick_soon(self) -> None:
+        """See to it that a tick comes, if there is anybody to see it."""
+        if self._next_tick is None and self._peers:
+            self._next_tick = monotonic() + DISPLAY_SECONDS
+
+    def _tick(self) -> None:
+        self._next_tick = None
+        was_moving = self._engine.is_moving
+        self._publish()
+        if self._output is not None and self._peers:
+            self._bell.has_news = False
+            for printed in self._output.take():
+                self._tell_all(printed)
+        if was_moving and self._peers:
+            # What was asked for comes with the next tick, also after the last move.
+            self._engine.submit(AskCounters())
+            self._tick_soon()
+
+    def _publish(self) -> None:
+        """Fetch what the engine told and hand it on to whom it is for."""
+        told = self._engine.drain()
+        for peer in tuple(self._peers):
+            peer.outbox.lose_elsewhere(self._engine.lost - peer.lost_before)
+        for one in told:
+            if isinstance(one, EngineEvent):
+                self._present.hear(one)
+                self._tell_all(one)
+            elif isinstance(one, StartRefused | CommandRefused):
+                self._tell((self._steering,), one)
+            elif (question := _question(one)) is not None:
+                with self._lock:
+                    asked = self._asked.pop(question, [])
+                self._tell(tuple(asked), one)
+            elif not isinstance(one, ControlChanged):
+                self._tell_all(one)
+
+    def _tell_all(self, told: object) -> None:
+        self._tell(tuple(self._peers), told)
+
+    def _tell(self, peers: tuple[_Peer | None, ...], told: object) -> None:
+        for peer in peers:
+            if peer is not None and not peer.outbox.put(told):
+                peer.drop()
+
+    def _welcome(self, peer: _Peer) -> None:
+        if len(self._peers) >= MAX_CONNECTIONS:
+            peer.connection.close()
+            return
+        self._publish()
+        with self._lock:
+            if self._closed:
+                peer.connection.close()
+                return
+            steers = self._steering is None and _may(peer.grant, "control")
+            if steers:
+                self._steering = peer
+            self._peers.append(peer)
+        peer.lost_before = self._engine.lost
+        up = HostUp(
+            os.getpid(), self._name, platform.python_version(), sys.executable, peer.grant, steers
+        )
+        self._tell((peer,), up)
+        for event in self._present.events():
+            self._tell((peer,), event)
+        if self._sources.paths:
+            self._tell((peer,), self._sources)
+        peer.start()
+        self._next_tick = monotonic()  # counters may be old, and printed text waits
+
+    def _say_goodbye(self, peer: _Peer) -> None:
+        with self._lock:
+            if peer not in self._peers:
+                return
+            self._peers.remove(peer)
+            for asked in self._asked.values():
+                while peer in asked:
+                    asked.remove(peer)
+            steered = self._steering is peer
+            if steered:
+                self._steering = None
+        peer.leave(0.0)
+        if steered:
+            self._let_jobs_go(peer)
+        if not self._peers and self._on_alone is not None:
+            self._on_alone()
+
+    def _let_jobs_go(self, peer: _Peer | None) -> None:
+        if peer is not None and peer.when_gone == "resume":
+            self._engine.submit(SetBreakpoints(()))
+            self._engine.submit(Resume(None))
+
+    def _refuse_waiting(self) -> None:
+        """Connections that nobody will serve any more."""
+        with suppress(Empty):
+            while True:
+                mail = self._bell.mail.get_nowait()
+                if isinstance(mail, _Peer):
+                    mail.connection.close()
+
+    # ---- on a client's reading thread
+
+    def carry_out(self, peer: _Peer, command: Command) -> None:
+        """Do what a client wants, if it may."""
+        match command:
+            case AskCounters() | MakeWay():
+                pass  # told anyway; and it is no window's process that computes here
+            case AskThreads() | AskSnapshot() | AskValues():
+                self._ask(peer, command)
+            case WhenGone():
+                peer.when_gone = command.held
+            case TakeControl():
+                self._take_control(peer)
+            case _:
+                self._steer(peer, command)
+
+    def _ask(self, peer: _Peer, ask: _Ask) -> None:
+        with self._lock:
+            asked = self._asked.setdefault(ask, [])
+            if peer not in asked:
+                asked.append(peer)
+        self._engine.submit(ask)
+
+    def _take_control(self, peer: _Peer) -> None:
+        if not _may(peer.grant, "control"):
+            self._refuse(peer, TakeControl(), f"this program grants only {peer.grant!r}")
+            return
+        with self._lock:
+            before, self._steering = self._steering, peer
+        if before is not peer:
+            self._tell((before,), ControlChanged(in_control=False))
+        self._tell((peer,), ControlChanged(in_control=True))
+
+    def _steer(self, peer: _Peer, command: Command) -> None:
+        needed: Grant = "evaluate" if isinstance(command, Start) else "control"
+        if not _may(peer.grant, needed):
+            self._refuse(peer, command, f"this program grants {peer.grant!r}, not {needed!r}")
+        elif self._steering is not peer:
+            self._refuse(peer, command, "another window steers; take control first")
+        else:
+            try:
+                self._engine.submit(command)
+            except PenstockError as error:
+                self._refuse(peer, command, str(error))
+
+    def _refuse(self, peer: _Peer, command: Command, text: str) -> None:
+        self._tell((peer,), refusal(command, text))
+
+    def left(self, peer: _Peer) -> None:
+        """A client's thread has found that it is gone."""
+        self._bell.mail.put(_Left(peer))
+
+
+class _Left:
+    """What tells the server's thread that a client is gone."""
+
+    def __init__(self, peer: _Peer) -> None:
+        self.peer = peer
+
+
+class _Peer:
+    """One client: its connection, what it may do, and what it is still to be told."""
+
+    def __init__(self, server: HostServer, connection: Connection, grant: Grant) -> None:
+        self.connection = connection
+        self.grant = grant
+        self.outbox = Outbox()
+        self.when_gone = "resume"
+        self.lost_before = 0
+        self._server = server
+        self._threads = tuple(
+            threading.Thread(target=run, name=f"{HOST_THREAD}-{name}", daemon=True)
+            for run, name in ((self._write, "teller"), (self._read, "listener"))
+        )
+
+    def start(self) -> None:
+        """Begin to tell and to listen."""
+        for thread in self._threads:
+            thread.start()
+
+    def drop(self) -> None:
+        """It lets too much wait."""
+        self.outbox.close(discard=True)
+        self._server.left(self)
+
+    def leave(self, flush_until: float) -> None:
+        """Tell what waits until then, and leave."""
+        writer, reader = self._threads
+        self.outbox.close()
+        writer.join(max(0.0, flush_until - monotonic()))
+        self.outbox.close(discard=True)
+        self.connection.close()
+        for thread in (writer, reader):
+            if thread is not threading.current_thread():
+                thread.join(_FLUSH_SECONDS)
+
+    def _write(self) -> None:
+        try:
+            while (batch := self.outbox.take()) is not None:
+                for frame in _frames(batch):
+                    self.connection.send(frame)
+        except Gone:
+            pass
+        self._server.left(self)
+
+    def _read(self) -> None:
+        try:
+            while True:
+                for command in decode(self.connection.receive()):
+                    if not isinstance(command, COMMAND_TYPES):
+                        raise WireError(f"a client sends no {type(command).__name__}")
+                    self._server.carry_out(self, command)
+        except (Gone, WireError):
+            pass
+        except Exception:  # noqa: BLE001 -- border to the engine
+            _log.exception("a client's command failed, and the client is let go")
+        self._server.left(self)
+
+
+def _may(grant: Grant, needed: Grant) -> bool:
+    return _GRANTS.index(grant) >= _GRANTS.index(needed)
+
+
+def _question(told: object) -> object:
+    """The question that this answers, if any."""
+    if isinstance(told, ThreadTable):
+        return AskThreads()
+    if isinstance(told, EngineSnapshot):
+        return AskSnapshot()
+    if isinstance(told, RoutineValues):
+        return AskValues(told.job_id, told.routine)
+    return None
+
+
+def _frames(batch: list[object]) -> Iterator[bytes]:
+    """As few as will do; what can't be sent at all is left out, and logged."""
+    try:
+        frame = encode(batch)
+        if len(frame) <= MAX_FRAME:
+            yield frame
+            return
+        problem = f"{len(frame):,} bytes"
+    except WireError as error:
+        problem = str(error)
+    if len(batch) == 1:
+        _log.error("%s isn't told: %s", type(batch[0]).__name__, problem)
+        return
+    half = len(batch) // 2
+    yield from _frames(batch[:half])
+    yield from _frames(batch[half:])

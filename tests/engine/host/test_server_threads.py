@@ -1,0 +1,825 @@
+"""`HostServer`: what clients get to know and may do, by real connections to a scripted engine."""
+
+from __future__ import annotations
+
+import os
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from queue import SimpleQueue
+from time import monotonic
+from typing import Any
+
+import pytest
+
+from helpers.waiting import Call, until
+from penstock.host import (
+    BreakpointSpec,
+    CommandRefused,
+    ControlChanged,
+    DisplayLost,
+    EngineSnapshot,
+    Grant,
+    HostUp,
+    PoolUse,
+    Printed,
+    RoutineValues,
+    SourcesChanged,
+    StartRefused,
+    ThreadTable,
+    server,
+)
+from penstock.host.codec import decode, encode
+from penstock.host.commands import (
+    AskCounters,
+    AskSnapshot,
+    AskThreads,
+    AskValues,
+    Cancel,
+    Command,
+    MakeWay,
+    Pause,
+    Resize,
+    Resume,
+    SetBreakpoints,
+    Start,
+    Step,
+    TakeControl,
+    Unstall,
+    WhenGone,
+)
+from penstock.host.outbox import Outbox, Present
+from penstock.host.server import MAX_CONNECTIONS, Bell, HostServer
+from penstock.host.transport import Connection, Gone, Listener, connect
+from penstock.observe import (
+    ActivationFailed,
+    EngineEvent,
+    FailureSummary,
+    JobEnded,
+    JobHeld,
+    JobProgress,
+    JobResumed,
+    JobStarted,
+    JobView,
+    RoutineCount,
+    Stalled,
+    StepIgnored,
+)
+
+DEADLINE = 10.0
+POOL = PoolUse(1, 0, 1, 0, 1, 1)
+STEERING: tuple[Command, ...] = (
+    Pause(None),
+    Resume("1"),
+    Step("1"),
+    Cancel("1"),
+    Unstall("1", "grow"),
+    Resize("1", "a.x", 5),
+    SetBreakpoints((BreakpointSpec(1, "a"),)),
+)
+START = Start("9", "{}", None, {})
+
+
+class Scripted:
+    """An engine that does nothing but what a test tells it to say."""
+
+    def __init__(self, bell: Bell) -> None:
+        self.bell = bell
+        self.is_moving = False
+        self.lost = 0
+        self.commands: list[Command] = []
+        self.drained = 0
+        self._told: SimpleQueue[Any] = SimpleQueue()
+
+    def submit(self, command: Command) -> None:
+        self.commands.append(command)
+
+    def drain(self) -> tuple[Any, ...]:
+        self.drained += 1
+        return tuple(self._told.get() for _ in range(self._told.qsize()))
+
+    def says(self, *told: Any, rings: bool = True) -> None:
+        for one in told:
+            self._told.put(one)
+        if rings:
+            self.bell.ring()
+
+    def did(self) -> list[Command]:
+        return [command for command in self.commands if command != AskCounters()]
+
+
+class Prints:
+    """Output that a test writes."""
+
+    def __init__(self, bell: Bell) -> None:
+        self.bell = bell
+        self._waiting: list[Printed] = []
+
+    def write(self, *printed: Printed) -> None:
+        self._waiting += printed
+        self.bell.ring_softly()
+
+    def take(self) -> tuple[Printed, ...]:
+        taken, self._waiting = tuple(self._waiting), []
+        return taken
+
+
+class Desk:
+    """A server over a scripted engine, and its clients."""
+
+    def __init__(self) -> None:
+        self.bell = Bell()
+        self.engine = Scripted(self.bell)
+        self.output = Prints(self.bell)
+        self.alone = threading.Event()
+        self.server = HostServer(
+            self.engine, self.bell, name="a program", output=self.output, on_alone=self.alone.set
+        )
+        self.clients: list[Client] = []
+
+    def client(self, grant: Grant = "evaluate") -> Client:
+        here, there = socket.socketpair()
+        made = Client(Connection(here))
+        self.clients.append(made)
+        self.server.attach(Connection(there), grant)
+        made.until_told(HostUp)
+        return made
+
+    def close(self) -> None:
+        self.server.close()
+        for client in self.clients:
+            client.connection.close()
+
+
+class Client:
+    """One end of a connection, in the test's thread."""
+
+    def __init__(self, connection: Connection) -> None:
+        self.connection = connection
+        self.told: list[Any] = []
+
+    def send(self, *commands: object) -> None:
+        self.connection.send(encode(commands))
+
+    def read(self) -> None:
+        self.told += decode(self.connection.receive(DEADLINE))
+
+    def until(self, is_so: Callable[[], object]) -> None:
+        end = monotonic() + DEADLINE
+        while not is_so():
+            assert monotonic() < end, self.told
+            self.read()
+
+    def until_told(self, kind: type[Any]) -> None:
+        self.until(lambda: self.of(kind))
+
+    def of(self, kind: type[Any]) -> list[Any]:
+        return [one for one in self.told if isinstance(one, kind)]
+
+    def fetch(self) -> list[Any]:
+        """All that was told until now."""
+        before = len(self.of(RoutineValues))
+        self.send(AskValues("the", "end"))
+        self.until(lambda: len(self.of(RoutineValues)) > before)
+        return [one for one in self.told if not isinstance(one, RoutineValues | HostUp)]
+
+    @property
+    def up(self) -> HostUp:
+        found: HostUp = self.of(HostUp)[0]
+        return found
+
+
+@pytest.fixture
+def desk() -> Iterator[Desk]:
+    made = Desk()
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def answering(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> Desk:
+    """Its engine answers questions at once."""
+    submit = desk.engine.submit
+
+    def answer(command: Command) -> None:
+        submit(command)
+        match command:
+            case AskThreads():
+                desk.engine.says(ThreadTable(POOL, ()))
+            case AskSnapshot():
+                desk.engine.says(EngineSnapshot((), POOL, 0))
+            case AskValues():
+                desk.engine.says(RoutineValues(command.job_id, command.routine, {}, {}))
+
+    monkeypatch.setattr(desk.engine, "submit", answer)
+    return desk
+
+
+def started(job_id: str = "1") -> JobStarted:
+    return JobStarted(1, job_id, 1.0, "flow", ("a", "b"))
+
+
+def count(activations: int) -> RoutineCount:
+    return RoutineCount("running", activations, 0, 1, 0, 0.5, 0, {}, {"out": activations})
+
+
+def progress(
+    number: int, job_id: str = "1", status: str = "RUNNING", stalled: tuple[str, ...] = ()
+) -> JobProgress:
+    rows = {"a": count(number), "b": count(0)}
+    return JobProgress(number, job_id, float(number), status, 1, rows, stalled)
+
+
+def held(number: int, job_id: str = "1") -> JobHeld:
+    return JobHeld(number, job_id, float(number), number, 1, "pause", "a", (), (), (), 1)
+
+
+def resumed(number: int, job_id: str = "1") -> JobResumed:
+    return JobResumed(number, job_id, float(number), number, False, "a")
+
+
+def ended(number: int, job_id: str = "1") -> JobEnded:
+    return JobEnded(number, job_id, float(number), "COMPLETED", None, {"a.x": 1})
+
+
+def failed(number: int, job_id: str = "1", text: str = "bad") -> ActivationFailed:
+    failure = FailureSummary("a", "ValueError", text, "")
+    return ActivationFailed(number, job_id, float(number), failure, "continue")
+
+
+def printed(number: int, text: str = "x") -> Printed:
+    return Printed(number, "1", "a", "stdout", text)
+
+
+# ---- what is told
+
+
+def test_the_first_words_say_who_it_is_and_what_one_may(desk: Desk) -> None:
+    first = desk.client("control")
+    second = desk.client("view")
+
+    assert (first.up.pid, first.up.name) == (os.getpid(), "a program")
+    assert (first.up.grant, first.up.in_control) == ("control", True)
+    assert (second.up.grant, second.up.in_control) == ("view", False)
+    assert [type(one) for one in first.told] == [HostUp]
+
+
+def test_state_is_told_to_all_at_once_and_in_order(answering: Desk) -> None:
+    clients = [answering.client(), answering.client("view")]
+    told = [started(), held(2), resumed(3), StepIgnored(4, "1", 4.0, "why"), ended(5)]
+
+    answering.engine.says(*told)
+
+    for client in clients:
+        client.until_told(JobEnded)
+        assert client.told[1:] == told
+
+
+def test_counters_are_asked_for_only_while_jobs_move_and_somebody_looks(desk: Desk) -> None:
+    desk.engine.is_moving = True
+    desk.engine.says(started())
+    until(lambda: desk.engine.drained)
+    assert desk.engine.commands == []
+
+    client = desk.client()
+    until(lambda: len(desk.engine.commands) >= 3)
+    desk.engine.says(progress(7), rings=False)
+    client.until_told(JobProgress)
+    desk.engine.is_moving = False
+    desk.engine.says(progress(8), rings=False)  # the last one that was asked for comes, too
+    client.until(lambda: len(client.of(JobProgress)) == 2)
+
+    assert set(desk.engine.commands) == {AskCounters()}
+    assert_sleeps(desk)
+
+
+def assert_sleeps(desk: Desk) -> None:
+    """Before long nothing is done any more until somebody rings."""
+    tick, end = threading.Event(), monotonic() + DEADLINE
+    while True:
+        before = desk.engine.drained, len(desk.engine.commands)
+        tick.wait(0.2)  # six ticks of a display
+        if (desk.engine.drained, len(desk.engine.commands)) == before:
+            return
+        assert monotonic() < end, "it never sleeps"
+
+
+def test_an_idle_host_sleeps(desk: Desk) -> None:
+    desk.client()
+    desk.engine.says(started(), held(2))
+    desk.output.write(printed(1))
+
+    assert_sleeps(desk)
+
+
+def test_a_stream_of_state_does_not_hold_up_the_display(desk: Desk) -> None:
+    client = desk.client()
+    desk.engine.is_moving = True
+    over = threading.Event()
+
+    def storm() -> None:
+        number = 1
+        while not over.is_set():
+            desk.engine.says(StepIgnored(number, "1", 1.0, ""))
+            over.wait(0.0005)
+            number += 1
+
+    storming = Call(storm)
+    reading = Call(lambda: client.until(lambda: len(client.of(StepIgnored)) > 100))
+    try:
+        until(lambda: len(desk.engine.commands) >= 3)
+        reading.result()
+    finally:
+        over.set()
+        storming.result()
+    numbers = [event.seq for event in client.of(StepIgnored)]
+    assert numbers == list(range(1, len(numbers) + 1))
+
+
+def test_printed_text_is_told_with_the_display_and_not_lost_while_nobody_looks(desk: Desk) -> None:
+    desk.output.write(printed(1, "before"))
+    client = desk.client()
+    client.until_told(Printed)
+    other = desk.client("view")
+
+    desk.output.write(printed(2, "both"))
+    client.until(lambda: len(client.of(Printed)) == 2)
+    other.until_told(Printed)
+    assert [one.text for one in client.of(Printed)] == ["before", "both"]
+    assert [one.text for one in other.of(Printed)] == ["both"]
+
+
+def test_changed_sources_are_told_also_to_those_who_come_later(desk: Desk) -> None:
+    first = desk.client()
+    desk.server.tell(SourcesChanged(("/a.py",)))
+    first.until_told(SourcesChanged)
+    second = desk.client()
+    second.until_told(SourcesChanged)
+    assert second.of(SourcesChanged) == [SourcesChanged(("/a.py",))]
+
+
+def test_answers_go_to_who_has_asked(answering: Desk) -> None:
+    one, other = answering.client(), answering.client("view")
+
+    one.send(AskThreads(), AskValues("1", "a"))
+    one.until_told(RoutineValues)
+    other.send(AskSnapshot())
+    other.until_told(EngineSnapshot)
+
+    assert one.fetch() == [ThreadTable(POOL, ())]
+    assert one.of(RoutineValues)[0] == RoutineValues("1", "a", {}, {})
+    assert other.fetch() == [EngineSnapshot((), POOL, 0)]
+
+
+def test_refusals_go_to_the_one_who_steers(answering: Desk) -> None:
+    one, other = answering.client(), answering.client()
+    told = [StartRefused("9", "bad flow"), CommandRefused("step", "1", "not held")]
+
+    answering.engine.says(*told)
+
+    one.until_told(CommandRefused)
+    assert one.fetch() == told
+    assert other.fetch() == []
+
+
+# ---- who comes late
+
+
+HISTORIES: dict[str, list[EngineEvent]] = {
+    "running": [started(), progress(2), progress(3)],
+    "held": [started(), progress(2), held(3), progress(4, status="PAUSED")],
+    "held, no counters since": [started(), progress(2), resumed(3), held(4)],
+    "resumed": [started(), held(2), progress(3, status="PAUSED"), resumed(4)],
+    "running again": [started(), held(2), resumed(3), progress(4)],
+    "stalled": [started(), progress(2), Stalled(3, "1", 3.0, ("a.x",), ("b",))],
+    "stalled, then held": [started(), Stalled(2, "1", 2.0, ("a.x",), ("b",)), held(3)],
+    "stalled, as counted": [
+        started(),
+        Stalled(2, "1", 2.0, ("a.x",), ("b",)),
+        progress(3, stalled=("a.x",)),
+    ],
+    "no stall any more": [started(), Stalled(2, "1", 2.0, ("a.x",), ("b",)), progress(3)],
+    "failures": [started(), failed(2), progress(3), failed(4), failed(5)],
+    "ended": [started(), held(2), failed(3), resumed(4), progress(5, status="COMPLETED"), ended(6)],
+    "ended while held": [started(), progress(2), held(3), ended(4)],
+}
+
+
+@pytest.mark.parametrize("name", HISTORIES)
+def test_who_comes_late_gets_the_same_picture(desk: Desk, name: str) -> None:
+    history = HISTORIES[name]
+    early = desk.client()
+    desk.engine.says(*history)
+    early.until(lambda: len(early.of(EngineEvent)) + overtaken(early) == len(history))
+
+    late = desk.client()
+    desk.engine.says(started("end"))
+    late.until(lambda: late.told[-1] == started("end"))
+
+    assert view(late) == view(early)
+    assert len(late.of(JobProgress)) <= 1
+    assert late.told[0] == late.up
+
+
+def overtaken(client: Client) -> int:
+    return client.of(DisplayLost)[-1].total if client.of(DisplayLost) else 0
+
+
+def view(client: Client, job_id: str = "1") -> JobView:
+    made = JobView(job_id)
+    for event in client.of(EngineEvent):
+        if event.job_id == job_id:
+            made.apply(event)
+    return made
+
+
+def test_who_comes_in_the_middle_misses_nothing_and_gets_nothing_twice(desk: Desk) -> None:
+    over = threading.Event()
+    sent = [started()]
+    desk.engine.says(started())
+
+    def storm() -> None:
+        while not over.is_set():
+            event = StepIgnored(len(sent) + 1, "1", 1.0, "")
+            sent.append(event)  # type: ignore[arg-type]
+            desk.engine.says(event)
+            over.wait(0.0003)
+
+    storming = Call(storm)
+    late = [desk.client() for _ in range(4)]
+    over.set()
+    storming.result()
+    desk.engine.says(held(10_000))
+
+    for client in late:
+        client.until_told(JobHeld)
+        seqs = [event.seq for event in client.of(EngineEvent)]
+        first = seqs[1] if len(seqs) > 2 else len(sent) + 1
+        assert seqs == [1, *range(first, len(sent) + 1), 10_000]
+
+
+def test_of_ended_jobs_the_newest_are_kept() -> None:
+    present = Present(kept_jobs=2)
+    for number in range(1, 5):
+        present.hear(started(str(number)))
+        if number != 2:
+            present.hear(ended(2, str(number)))
+
+    assert [(event.job_id, type(event)) for event in present.events()] == [
+        ("2", JobStarted),
+        ("3", JobStarted),
+        ("3", JobEnded),
+        ("4", JobStarted),
+        ("4", JobEnded),
+    ]
+    present.hear(progress(3, "1"))  # of a job that is forgotten
+    present.hear(failed(3, "1"))
+    assert "1" not in {event.job_id for event in present.events()}
+
+
+def test_of_many_failures_the_newest_are_kept() -> None:
+    present = Present(kept_jobs=2)
+    present.hear(started())
+    for number in range(2, 500):
+        present.hear(failed(number))
+
+    kept = [event.seq for event in present.events()]
+    assert kept == [1, *range(400, 500)]
+
+
+# ---- slow clients
+
+
+def drained(outbox: Outbox) -> list[object]:
+    outbox.close()
+    found: list[object] = []
+    while (taken := outbox.take()) is not None:
+        found += taken
+    return found
+
+
+def test_of_counters_that_wait_the_newest_are_told_and_all_is_counted() -> None:
+    outbox = Outbox()
+
+    for one in (started(), progress(2), held(3), progress(4, "2"), progress(5), progress(6)):
+        outbox.put(one)
+
+    assert drained(outbox) == [started(), held(3), progress(4, "2"), progress(6), DisplayLost(2)]
+
+
+def test_of_answers_that_wait_the_newest_is_told_and_none_is_a_loss() -> None:
+    outbox = Outbox()
+    old, new = ThreadTable(POOL, ()), ThreadTable(POOL, ())
+    values = [RoutineValues("1", name, {}, {}) for name in "aba"]
+
+    for one in (old, *values, EngineSnapshot((), POOL, 0), new):
+        outbox.put(one)
+
+    assert drained(outbox) == [values[1], values[2], EngineSnapshot((), POOL, 0), new]
+
+
+def test_what_was_taken_is_not_overtaken() -> None:
+    outbox = Outbox()
+    outbox.put(progress(2))
+    assert outbox.take() == [progress(2)]
+    outbox.put(progress(3))
+    assert outbox.take() == [progress(3)]
+
+
+def test_failures_and_text_beyond_a_limit_are_dropped_and_counted_and_state_never_is() -> None:
+    outbox = Outbox(characters=3_000)
+    for number in range(1, 21):
+        outbox.put(printed(number, "x" * 400))
+        outbox.put(failed(number, text="y" * 200))
+        outbox.put(held(number))
+
+    told = drained(outbox)
+
+    kept = [one for one in told if isinstance(one, Printed | ActivationFailed)]
+    assert [held(number) for number in range(1, 21)] == [
+        one for one in told if isinstance(one, JobHeld)
+    ]
+    assert len(kept) == 6
+    assert told[-1] == DisplayLost(40 - len(kept))
+    assert not outbox._waiting
+
+
+def test_room_comes_back_as_text_is_taken() -> None:
+    outbox = Outbox(characters=1_000)
+    for number in range(1, 6):
+        outbox.put(printed(number, "x" * 800))
+        assert outbox.take() == [printed(number, "x" * 800)]
+
+
+def test_losses_of_the_engine_are_added_since_one_came(desk: Desk) -> None:
+    desk.engine.lost = 100
+    client = desk.client()
+
+    desk.engine.lost = 107
+    desk.engine.says(started())
+
+    client.until_told(JobStarted)
+    client.until_told(DisplayLost)
+    assert client.of(DisplayLost) == [DisplayLost(7)]
+
+
+def test_a_slow_client_costs_display_only_and_others_nothing(desk: Desk) -> None:
+    slow, quick = desk.client(), desk.client()
+    reading = Call(lambda: quick.until_told(JobEnded))
+    text = "x" * 50_000
+    desk.engine.says(started())
+    for number in range(1, 201):
+        desk.output.write(printed(number, text))
+        desk.engine.says(StepIgnored(number + 1, "1", 1.0, ""))
+        if number % 20 == 0:
+            until(lambda number=number: len(quick.of(Printed)) == number)  # type: ignore[misc]
+    desk.engine.says(ended(500))
+    reading.result()
+
+    assert not quick.of(DisplayLost)
+    slow.until_told(JobEnded)
+    assert [event.seq for event in slow.of(EngineEvent)] == [1, *range(2, 202), 500]
+    assert len(slow.of(Printed)) + slow.of(DisplayLost)[-1].total == 200
+    assert slow.of(DisplayLost)[-1].total > 50
+
+
+def test_who_lets_too_much_wait_is_let_go(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    slow, quick = desk.client(), desk.client()
+    desk.server._peers[0].outbox._backlog = 50
+    reading = Call(lambda: quick.until_told(JobEnded))
+    long = "x" * 20_000
+    for number in range(1, 201):
+        desk.engine.says(StepIgnored(number, "1", 1.0, long))
+    until(lambda: len(desk.server._peers) == 1)
+    desk.engine.says(ended(500))
+    reading.result()
+
+    with pytest.raises(Gone):
+        slow.until(lambda: False)
+    assert len(quick.of(StepIgnored)) == 200
+
+
+# ---- what clients may do
+
+
+def test_one_who_steers_has_all_done_in_order(desk: Desk) -> None:
+    client = desk.client("evaluate")
+
+    client.send(*STEERING)
+    client.send(START, MakeWay(1.0), AskCounters())
+
+    until(lambda: START in desk.engine.commands)
+    assert desk.engine.did() == [*STEERING, START]
+
+
+def test_starting_a_flow_needs_the_right_to_run_code(answering: Desk) -> None:
+    client = answering.client("control")
+
+    client.send(START, Cancel("1"))
+
+    client.until_told(StartRefused)
+    assert "evaluate" in client.of(StartRefused)[0].text
+    client.fetch()
+    assert Cancel("1") in answering.engine.did()
+    assert START not in answering.engine.did()
+
+
+@pytest.mark.parametrize("grant", ["view", "control"])
+def test_who_only_watches_is_refused(answering: Desk, grant: Grant) -> None:
+    answering.client("evaluate")
+    watching = answering.client(grant)
+
+    watching.send(*STEERING)
+
+    watching.until(lambda: len(watching.of(CommandRefused)) == len(STEERING))
+    names = [refused.command for refused in watching.of(CommandRefused)]
+    assert names == ["pause", "resume", "step", "cancel", "unstall", "resize", "setbreakpoints"]
+    assert all(
+        ("grants" if grant == "view" else "take control") in r.text for r in watching.told[1:]
+    )
+    assert answering.engine.did() == []
+
+
+def test_control_is_taken_over_and_both_are_told(desk: Desk) -> None:
+    first, second = desk.client("control"), desk.client("control")
+
+    second.send(TakeControl())
+    second.until_told(ControlChanged)
+    first.until_told(ControlChanged)
+    first.send(Step("1"))
+    first.until_told(CommandRefused)
+    second.send(Step("2"))
+
+    until(lambda: desk.engine.did() == [Step("2")])
+    assert second.of(ControlChanged) == [ControlChanged(True)]
+    assert first.of(ControlChanged) == [ControlChanged(False)]
+    second.send(TakeControl())
+    second.until(lambda: len(second.of(ControlChanged)) == 2)
+    assert second.of(ControlChanged)[-1] == ControlChanged(True)
+
+
+def test_a_viewer_can_not_take_control(desk: Desk) -> None:
+    first, second = desk.client("control"), desk.client("view")
+
+    second.send(TakeControl())
+
+    second.until_told(CommandRefused)
+    assert second.of(CommandRefused)[0].command == "takecontrol"
+    first.send(Step("1"))
+    until(lambda: desk.engine.did() == [Step("1")])
+
+
+def test_after_the_one_who_steered_the_next_to_come_does(desk: Desk) -> None:
+    watching = desk.client("view")
+    first = desk.client("control")
+    first.connection.close()
+    until(lambda: len(desk.server._peers) == 1)
+
+    assert desk.client("control").up.in_control
+    assert not watching.up.in_control
+
+
+# ---- who leaves
+
+
+def test_held_jobs_go_on_without_the_one_who_steered(desk: Desk) -> None:
+    client = desk.client("control")
+
+    client.connection.close()
+
+    assert desk.alone.wait(DEADLINE)
+    assert desk.engine.did() == [SetBreakpoints(()), Resume(None)]
+
+
+def test_held_jobs_stay_so_if_the_one_who_steered_wanted_it(desk: Desk) -> None:
+    client = desk.client("control")
+    client.send(WhenGone("resume"), WhenGone("hold"), Step("1"))
+    until(lambda: desk.engine.did() == [Step("1")])
+
+    client.connection.close()
+
+    assert desk.alone.wait(DEADLINE)
+    assert desk.engine.did() == [Step("1")]
+
+
+def test_nothing_changes_without_one_who_watched(desk: Desk) -> None:
+    desk.client("control")
+    watching = desk.client("control")
+
+    watching.connection.close()
+
+    until(lambda: len(desk.server._peers) == 1)
+    assert desk.engine.did() == []
+    assert not desk.alone.is_set()
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"x",
+        b"[]x",
+        b'[["Cancel",{"job_id":"1"}],["Cancel",{}]]',
+        b'[["Nothing",{}]]',
+        encode([Cancel("1")])[:-1],
+        encode([started()]),
+        encode([Printed(1, "", "", "stdout", "x")]),
+    ],
+)
+def test_what_no_client_sends_ends_the_connection_and_nothing_is_done(
+    desk: Desk, data: bytes
+) -> None:
+    client = desk.client("evaluate")
+    client.connection.send(data)
+
+    with pytest.raises(Gone):
+        client.until(lambda: False)
+    assert desk.alone.wait(DEADLINE)
+    assert desk.engine.did() == [SetBreakpoints(()), Resume(None)]
+
+
+def test_a_question_that_fails_lets_only_the_one_go_who_asked(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fail(command: Command) -> None:
+        raise RuntimeError("a fault of ours")
+
+    monkeypatch.setattr(desk.engine, "submit", fail)
+    one, other = desk.client("view"), desk.client("view")
+    one.send(AskThreads())
+    with pytest.raises(Gone):
+        one.until(lambda: False)
+    assert "a fault of ours" in caplog.text
+    caplog.clear()
+    desk.engine.says(started())
+    other.until_told(JobStarted)
+
+
+def test_no_more_than_eight_are_served(desk: Desk) -> None:
+    clients = [desk.client("view") for _ in range(MAX_CONNECTIONS)]
+    here, there = socket.socketpair()
+    desk.server.attach(Connection(there), "view")
+
+    with pytest.raises(Gone):
+        Client(Connection(here)).read()
+    clients[0].connection.close()
+    until(lambda: len(desk.server._peers) < MAX_CONNECTIONS)
+    desk.client("view")
+    here.close()
+
+
+def test_closing_tells_what_is_to_tell_and_lets_jobs_go(desk: Desk) -> None:
+    client = desk.client("control")
+    desk.engine.says(*[started(str(number)) for number in range(1000)], rings=False)
+
+    desk.server.close()
+    desk.server.close()
+
+    with pytest.raises(Gone):
+        client.until(lambda: False)
+    assert len(client.of(JobStarted)) == 1000
+    assert desk.engine.did() == [SetBreakpoints(()), Resume(None)]
+
+
+def test_closing_does_not_wait_for_a_client_that_does_not_read(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(server, "_FLUSH_SECONDS", 0.1)
+    desk.client("control")
+    desk.engine.says(*[StepIgnored(n, "1", 1.0, "x" * 10_000) for n in range(1, 1000)])
+
+    begin = monotonic()
+    desk.server.close(timeout=DEADLINE)
+    assert monotonic() - begin < DEADLINE / 2
+
+
+def test_who_connects_by_a_listener_is_served(desk: Desk, tmp_path: Path) -> None:
+    tmp_path.chmod(0o700)
+    listener = Listener(tmp_path, "here")
+    desk.server.listen(listener, "control")
+
+    client = Client(connect(listener.path, listener.key))
+    client.until_told(HostUp)
+    assert (client.up.grant, client.up.in_control) == ("control", True)
+    desk.server.close()
+    with pytest.raises(Gone):
+        connect(listener.path, listener.key)
+    client.connection.close()
+
+
+def test_what_does_not_fit_in_a_frame_is_told_in_several(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(server, "MAX_FRAME", 1000)
+    client = desk.client()
+    events = [StepIgnored(number, "1", 1.0, "x" * 200) for number in range(1, 20)]
+    events.insert(7, StepIgnored(100, "1", 1.0, "x" * 2000))
+    events.insert(9, StepIgnored(101, "1", float("nan"), ""))
+
+    desk.engine.says(*events, ended(500))
+
+    client.until_told(JobEnded)
+    assert [event.seq for event in client.of(StepIgnored)] == list(range(1, 20))
+    assert "StepIgnored isn't told: 2,0" in caplog.text
+    assert "finite" in caplog.text
+    caplog.clear()
