@@ -109,7 +109,7 @@ class Session(QObject):
         self._asked: Path | None = None
         self._consented: set[Path] = set()
         self._started: dict[str, _Input] = {}
-        self._restarted: set[str] = set()
+        self._written_off: set[str] = set()
         self._edited: str | None = None
         self._refused_fields: dict[tuple[str, str], str] = {}
         self._breakpoints = Breakpoints()
@@ -130,6 +130,7 @@ class Session(QObject):
             signal.connect(self._on_job_event)
         bridge.job_changed.connect(self._on_job_event)
         bridge.refused.connect(self._on_refused)
+        bridge.host_up.connect(self._on_host_up)
 
     # The job that is shown.
 
@@ -174,11 +175,14 @@ class Session(QObject):
 
     @property
     def lost_jobs(self) -> tuple[str, ...]:
-        """Jobs that went with their engine, and can be started again with the same input."""
+        """Jobs that went with the engine that ended last, and can be started again.
+
+        None of them any more once they were, or another engine has started.
+        """
         return tuple(
             job_id
             for job_id, view in self.bridge.views.items()
-            if view.status == LOST and job_id in self._started and job_id not in self._restarted
+            if view.status == LOST and job_id in self._started and job_id not in self._written_off
         )
 
     @property
@@ -320,7 +324,7 @@ class Session(QObject):
         self.show_job(self._start_with(_Input(text, folder)))
 
     def _start_again(self, job_id: str) -> str:
-        self._restarted.add(job_id)
+        self._written_off.add(job_id)
         return self._start_with(self._started[job_id])
 
     def _start_with(self, given: _Input) -> str:
@@ -488,6 +492,9 @@ class Session(QObject):
     def _on_job_event(self, job_id: str) -> None:
         if job_id == self._job_id:
             self._check_mode()
+
+    def _on_host_up(self) -> None:
+        self._written_off.update(self.lost_jobs)
 
     def _on_refused(self, refused: StartRefused | CommandRefused) -> None:
         self.notice.emit(refused.text)

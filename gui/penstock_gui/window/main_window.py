@@ -322,7 +322,7 @@ class MainWindow(QMainWindow):
 
     def _show_last_output(self) -> None:
         self.docking.show("output")
-        self._output.show_all()
+        self._output.show_last_words()
 
     def _use_theme(self, choice: str) -> None:
         self._settings.theme = choice

@@ -294,6 +294,10 @@ def test_the_last_an_engine_wrote_stays_to_be_read(
     press(panel.streams["stdout"])
     assert len(shown(panel)) == 3
 
+    prints("".join(f"{n}\n" for n in range(40)), stream="stderr")
+    panel.show_last_words()
+    assert shown(panel)[panel.table.rowAt(0)].startswith("The engine's process 4711 has ended")
+
 
 def test_a_flood_is_shown_in_few_batches(
     qtbot: QtBot, panel: OutputPanel, session: Session, client: ScriptedClient

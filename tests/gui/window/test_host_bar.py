@@ -141,6 +141,18 @@ def test_lost_jobs_are_started_again_with_the_same_input(desk: Desk) -> None:
     assert desk.session.lost_jobs == ()
 
 
+def test_jobs_that_an_earlier_engine_lost_aren_t_started_with_those_of_a_later(desk: Desk) -> None:
+    desk.start()
+    desk.client.tell_gone()
+    desk.client.tell_up(4712)
+    desk.hear()
+    later = desk.start()
+    desk.client.tell_gone(pid=4712)
+    desk.hear()
+
+    assert desk.session.lost_jobs == (later,)
+
+
 def test_the_bar_goes_when_another_engine_is_there(desk: Desk) -> None:
     desk.start()
     desk.client.tell_gone()

@@ -11,7 +11,7 @@ from penstock.host import HostGone, Printed
 
 LINE_LIMIT = 2_000
 TAB = 8
-MOST_AT_THE_END = 1_000
+MOST_AT_THE_END = 300
 # A colour or a movement on a terminal: says nothing here. The last form is one cut at the end.
 _TERMINAL = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|\[[0-?]*[ -/]*$)")
 _Key = tuple[str, str, str]
@@ -22,8 +22,8 @@ class OutputLine:
     """A line and where it came from; while it is ``open`` its end hasn't come.
 
     Whoever drops it closes it: what comes later begins another line. ``kind`` is ``stdout`` or
-    ``stderr``; ``lost`` for a line that says what was left out before the next one; ``engine`` for
-    what the window says of the process that ran the jobs.
+    ``stderr``; ``lost`` for a line that says what was left out before the next one; ``gone`` for
+    one that says how the jobs' process ended, ``engine`` for what that one wrote last.
     """
 
     job_id: str
@@ -110,11 +110,9 @@ class LineMaker:
 def last_words(gone: HostGone) -> list[OutputLine]:
     """The end of an engine's process, and what it wrote to its terminal before."""
     written = gone.output.splitlines()
-    shown = [_of_engine(text) for text in written[-MOST_AT_THE_END:]]
+    shown = [_of_engine("engine", text) for text in written[-MOST_AT_THE_END:]]
     head = f"The engine's process {gone.pid} has ended: {gone.text}"
-    if not shown:
-        return [_of_engine(head)]
-    return [_of_engine(f"{head}. The last it wrote:"), *shown]
+    return [_of_engine("gone", f"{head}. The last it wrote:" if shown else head), *shown]
 
 
 def visible(text: str) -> str:
@@ -144,7 +142,7 @@ def _overwritten(raw: str) -> str:
     return raw[begin:] if begin else raw
 
 
-def _of_engine(text: str) -> OutputLine:
-    line = OutputLine("", "", "engine")
+def _of_engine(kind: str, text: str) -> OutputLine:
+    line = OutputLine("", "", kind)
     line.extend(text)
     return line

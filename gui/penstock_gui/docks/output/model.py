@@ -16,7 +16,7 @@ HEADERS = ("From", "", "Output")
 FROM, STREAM, TEXT = range(3)
 LIMIT = 10_000
 _LEFT = Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter
-_TEXT_COLORS = {"lost": "state.waiting", "engine": "text.2"}
+_TEXT_COLORS = {"lost": "state.waiting", "gone": "state.failed", "engine": "text.2"}
 _Index = QModelIndex | QPersistentModelIndex
 _NO_PARENT = QModelIndex()
 
@@ -106,6 +106,11 @@ class OutputModel(QAbstractTableModel):
     def line(self, row: int) -> OutputLine | None:
         """The line of a row, None beyond the table."""
         return self._shown[row] if 0 <= row < len(self._shown) else None
+
+    def last_end(self) -> int:
+        """The row that says how an engine ended last, -1 when none does."""
+        rows = range(len(self._shown) - 1, -1, -1)
+        return next((row for row in rows if self._shown[row].kind == "gone"), -1)
 
     def text(self, rows: Sequence[int]) -> str:
         """These lines as they are shown, for the clipboard; all of them when none is given."""

@@ -4,7 +4,14 @@ from __future__ import annotations
 
 from PySide6.QtCore import QModelIndex, QPersistentModelIndex, QPoint, QSize, Qt
 from PySide6.QtGui import QAction, QGuiApplication
-from PySide6.QtWidgets import QHBoxLayout, QStackedWidget, QToolButton, QVBoxLayout, QWidget
+from PySide6.QtWidgets import (
+    QAbstractItemView,
+    QHBoxLayout,
+    QStackedWidget,
+    QToolButton,
+    QVBoxLayout,
+    QWidget,
+)
 
 from penstock.host import HostGone, Printed
 from penstock_gui.bridge import PacedTimer
@@ -74,15 +81,18 @@ class OutputPanel(QWidget):
             place = top.row() * self._theme.px("size.row") - above if top.isValid() else 0
             self.table.verticalScrollBar().setValue(place)
 
-    def show_all(self) -> None:
-        """Leave nothing out, and show the end."""
+    def show_last_words(self) -> None:
+        """Leave nothing out, and show what the engine that ended last wrote before, on top."""
         self.search.clear()
         for toggle in (self.only_job, self.only_routine):
             toggle.setChecked(False)
         for toggle in self.streams.values():
             toggle.setChecked(True)
         self.flush()
-        self.table.scrollToBottom()
+        row = self.model.last_end()
+        if row >= 0:
+            place = QAbstractItemView.ScrollHint.PositionAtTop
+            self.table.scrollTo(self.model.index(row, 0), place)
 
     def clear(self) -> None:
         """Forget all lines; a line whose end comes later begins anew."""
