@@ -14,7 +14,14 @@ from PySide6.QtCore import QPoint, QPointF, Qt
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication
 
-from penstock.host import EngineClient, EngineSnapshot, RoutineValues, ThreadTable
+from penstock.host import (
+    EngineClient,
+    EngineSnapshot,
+    HostProcess,
+    LaunchSettings,
+    RoutineValues,
+    ThreadTable,
+)
 from penstock.observe import JobView
 from penstock_gui.app.collector import Collector
 from penstock_gui.app.guards import share_the_interpreter
@@ -22,7 +29,7 @@ from penstock_gui.assets import resource
 from penstock_gui.bridge import EngineBridge
 from penstock_gui.canvas.node_item import NodeItem
 from penstock_gui.document import FlowDocument
-from penstock_gui.session import Session
+from penstock_gui.session import Placement, Session
 from penstock_gui.settings import Settings
 from penstock_gui.theme import Theme
 from penstock_gui.window import MainWindow
@@ -67,16 +74,21 @@ class RealWindow:
     """Window, session and engine, with the hands of a person.
 
     Garbage is collected on this thread only and threads take turns as often as in the program.
+    Jobs run where `placement` says: in this process, or in one of their own.
     """
+
+    placement: Placement = "window"
 
     def __init__(self, flow: Path | None = None, workers: int = 4) -> None:
         self._switch_interval = sys.getswitchinterval()
         share_the_interpreter()
         self._collector = Collector(lambda: False)
-        self.client = EngineClient(workers)
+        launch = LaunchSettings(workers=workers)
+        own = self.placement == "own"
+        self.client = EngineClient(link=HostProcess(launch)) if own else EngineClient(workers)
         self.bridge = EngineBridge(self.client)
         self.document = FlowDocument()
-        self.session = Session(self.document, self.client, self.bridge)
+        self.session = Session(self.document, self.client, self.bridge, self.placement)
         self.theme = Theme("dark")
         self.answers = Answers()
         self.window = MainWindow(self.session, self.theme, Settings(), self.answers)

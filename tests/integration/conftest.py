@@ -7,6 +7,9 @@ from collections.abc import Iterator
 
 import pytest
 
+from helpers.real_window import RealWindow
+from penstock_gui.session import Placement
+
 
 @pytest.fixture(autouse=True)
 def garbage_is_collected_here(request: pytest.FixtureRequest) -> Iterator[None]:
@@ -22,3 +25,11 @@ def garbage_is_collected_here(request: pytest.FixtureRequest) -> Iterator[None]:
     yield
     gc.collect()
     gc.enable()
+
+
+@pytest.fixture(params=["window", "own"])
+def placement(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Placement:
+    """Windows run their jobs in their own process, and then in another: both are to be the same."""
+    where: Placement = request.param
+    monkeypatch.setattr(RealWindow, "placement", where)
+    return where

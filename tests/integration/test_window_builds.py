@@ -16,6 +16,7 @@ from helpers.real_window import RealWindow
 from penstock_gui.docks.palette import PalettePanel
 
 TIMEOUT = 20_000
+pytestmark = pytest.mark.usefixtures("placement")
 SOURCE = '''\
 """Words, their lengths and the sum of these."""
 

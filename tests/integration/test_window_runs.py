@@ -18,6 +18,7 @@ SOURCES = {
     "bad.py": "def (:\n",
 }
 TIMEOUT = 20_000
+pytestmark = pytest.mark.usefixtures("placement")
 
 
 @pytest.fixture
@@ -126,8 +127,8 @@ def test_stop_ends_the_job_at_once(
     qtbot.waitUntil(lambda: real.node("gated").picture.look.chip == "2", timeout=TIMEOUT)
 
     real.press("run.stop")
-    gate.stay_open()
     qtbot.waitUntil(real.is_over, timeout=TIMEOUT)
+    gate.stay_open()
 
     assert real.view_of().status == "CANCELLED"
     assert real.activations("gated") <= 2

@@ -14,6 +14,7 @@ from penstock.observe import JobHeld, RoutineCount
 
 COUNT = 10
 TIMEOUT = 20_000
+pytestmark = pytest.mark.usefixtures("placement")
 
 
 @pytest.fixture

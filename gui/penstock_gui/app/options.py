@@ -21,12 +21,16 @@ class BadOption(Exception):
 
 @dataclass(frozen=True)
 class Options:
-    """What is asked for. ``quit_after`` is in seconds; None leaves the window to the person."""
+    """What is asked for. ``quit_after`` is in seconds; None leaves the window to the person.
+
+    ``in_process`` runs jobs in the window's process instead of one of their own.
+    """
 
     flow: Path | None = None
     run: bool = False
     screenshot: Path | None = None
     quit_after: float | None = None
+    in_process: bool = False
 
     @property
     def silent(self) -> bool:
@@ -49,7 +53,7 @@ def parse(argv: list[str]) -> Options:
     if quit_after is None and screenshot is not None:
         quit_after = SCREENSHOT_AFTER
     flow = None if given.flow is None else _flow(given.flow)
-    return Options(flow, given.run, screenshot, quit_after)
+    return Options(flow, given.run, screenshot, quit_after, given.in_process)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -61,7 +65,9 @@ def _parser() -> argparse.ArgumentParser:
         "--run", action="store_true", help="start it at once; that trusts its code for this run"
     )
     parser.add_argument(
-        "--in-process", action="store_true", help="run jobs in the window's own process"
+        "--in-process",
+        action="store_true",
+        help="run jobs in the window's own process, which they can slow down and end",
     )
     parser.add_argument(
         "--screenshot", metavar="FILE", help="save a picture of the window, then quit"

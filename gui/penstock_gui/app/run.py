@@ -16,7 +16,7 @@ from PySide6.QtCore import QCoreApplication, QEvent, QObject, QSettings, QTimer
 from PySide6.QtWidgets import QApplication
 
 from penstock.errors import FlowFileError
-from penstock.host import EngineClient
+from penstock.host import EngineClient, HostProcess, LaunchSettings
 from penstock_gui.app.collector import Collector
 from penstock_gui.app.crash_log import CrashLog, state_folder
 from penstock_gui.app.display import choose_platform
@@ -26,7 +26,7 @@ from penstock_gui.app.qt_messages import QtMessages
 from penstock_gui.assets import resource
 from penstock_gui.bridge import EngineBridge
 from penstock_gui.document import FlowDocument
-from penstock_gui.session import Session
+from penstock_gui.session import Placement, Session
 from penstock_gui.settings import Settings
 from penstock_gui.theme import Theme
 from penstock_gui.window import ErrorReporter, FaultLog, MainWindow, Silent, install_hooks
@@ -97,10 +97,13 @@ class Program:
         self._theme = Theme(self._settings.theme)
         self._theme.apply(app)
         self._collector = Collector(self._is_idle)
-        self._client = EngineClient()
+        self._process = None if options.in_process else HostProcess()
+        self._client = EngineClient(link=self._process)
         self._document = FlowDocument()
         self._bridge = EngineBridge(self._client)
-        self._session = Session(self._document, self._client, self._bridge)
+        placement: Placement = "window" if options.in_process else "own"
+        self._session = Session(self._document, self._client, self._bridge, placement)
+        self._session.launch_changed.connect(self._use_launch)
         self._session.trusted = self._is_trusted
         questions = Silent() if options.silent else None
         self._window = MainWindow(self._session, self._theme, self._settings, questions)
@@ -157,6 +160,10 @@ class Program:
         shipped = resource("examples").resolve()
         within = folder == shipped or shipped in folder.parents
         return self._runs_trusted or within or self._settings.is_trusted(folder)
+
+    def _use_launch(self, settings: LaunchSettings) -> None:
+        if self._process is not None:
+            self._process.settings = settings
 
     def _is_idle(self) -> bool:
         return not self._session.live_jobs

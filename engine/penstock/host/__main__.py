@@ -1,0 +1,108 @@
+"""``python -m penstock.host``: an engine in a process of its own, for the window that started it.
+
+What it must know comes as one line of JSON on stdin: where the window listens, the key, and how the
+engine is to be made. It ends with its window: as soon as the connection is gone, or at SIGTERM.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import faulthandler
+import json
+import os
+import signal
+import sys
+import threading
+from pathlib import Path
+from typing import Any
+
+from penstock.host.engine import HostedEngine
+from penstock.host.output import OutputCapture
+from penstock.host.server import Bell, HostServer
+from penstock.host.transport import Connection, Gone, connect
+
+NAME = "penstock.host"
+BAD_INPUT = 2
+CONNECT_SECONDS = 20.0
+CLOSE_SECONDS = 3.0
+FINISH_SECONDS = 2.0
+_MAX_LINE = 16 * 1024 * 1024
+_PR_SET_PDEATHSIG = 1
+
+
+def main() -> int:
+    """Serve one window; returns the exit code."""
+    faulthandler.enable()
+    told = _told()
+    if told is None:
+        print("penstock.host is started by the window; see: penstock open --help", file=sys.stderr)
+        return BAD_INPUT
+    _end_with(told["parent"])
+    sys.argv[1:] = told["arguments"]
+    try:
+        connection = connect(Path(told["path"]), bytes.fromhex(told["key"]), CONNECT_SECONDS)
+    except (Gone, TimeoutError) as error:
+        print(f"penstock.host: {error}", file=sys.stderr)
+        return 1
+    over = threading.Event()
+    signal.signal(signal.SIGTERM, lambda *_: over.set())
+    _serve(connection, told, over)
+    return 0
+
+
+def _serve(connection: Connection, told: dict[str, Any], over: threading.Event) -> None:
+    """Until the window has gone, or `over` is set."""
+    bell = Bell()
+    output = OutputCapture(bell.ring_softly)
+    engine = HostedEngine(told["workers"], told["loop"], on_news=bell.ring)
+    server = HostServer(engine, bell, name=NAME, output=output, on_alone=over.set)
+    output.install()
+    server.attach(connection, "evaluate")
+    over.wait()
+    engine.close(CLOSE_SECONDS)
+    server.close(CLOSE_SECONDS)
+    output.restore()
+
+
+def _told() -> dict[str, Any] | None:
+    """What the window says, None when it isn't a window that speaks."""
+    try:
+        told = json.loads(sys.stdin.buffer.readline(_MAX_LINE))
+    except (AttributeError, ValueError):
+        return None
+    return told if isinstance(told, dict) and "key" in told else None
+
+
+def _end_with(parent: int) -> None:
+    """See to it that this process doesn't outlive its window, even where no Python code can run.
+
+    Normally the end of the connection is noticed, and what runs is cancelled. But a routine in a C
+    call that keeps the interpreter to itself would hide that for as long as it likes. So Linux is
+    asked for a signal when the window dies, and what that signal calls is the C library's `alarm`:
+    called with the signal's number it ends the process after as many seconds, unless it has ended
+    before.
+    """
+    if sys.platform != "linux":
+        return
+    c = ctypes.CDLL(None)
+    c.signal.argtypes = (ctypes.c_int, ctypes.c_void_p)
+    c.signal.restype = ctypes.c_void_p
+    c.signal(signal.SIGUSR1.value, ctypes.cast(c.alarm, ctypes.c_void_p))
+    c.prctl(_PR_SET_PDEATHSIG, signal.SIGUSR1.value)
+    if os.getppid() != parent:
+        os._exit(1)  # it died before that was asked for
+
+
+def _finish(code: int) -> None:
+    """End at once if a thread of the user's would keep the process; else in order, but in time."""
+    for stream in (sys.stdout, sys.stderr):
+        stream.flush()
+    ours = threading.main_thread(), threading.current_thread()
+    if any(thread not in ours and not thread.daemon for thread in threading.enumerate()):
+        os._exit(code)
+    faulthandler.dump_traceback_later(FINISH_SECONDS, exit=True)
+    sys.exit(code)
+
+
+if __name__ == "__main__":
+    _finish(main())

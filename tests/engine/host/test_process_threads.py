@@ -1,0 +1,398 @@
+"""An engine in a process of its own: its start, what it may be given, and all the ways it ends."""
+
+from __future__ import annotations
+
+import ast
+import contextlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
+from time import monotonic
+from typing import Any
+
+import pytest
+
+from helpers.dying import FOLDER, flow_of
+from helpers.gated import Gate, gated_flow
+from helpers.hosted import DEADLINE, Watch
+from penstock.host import (
+    LOST,
+    BreakpointSpec,
+    CommandRefused,
+    EngineClient,
+    HostGone,
+    HostProcess,
+    HostUp,
+    LaunchSettings,
+    StartRefused,
+)
+from penstock.observe import JobEnded, JobHeld, JobProgress, JobStarted
+
+TESTS: dict[str, str | None] = {"PYTHONPATH": str(FOLDER.parent)}
+"""Flows of tests import helpers."""
+
+
+class Own:
+    """A client whose engine has a process of its own, and its news."""
+
+    def __init__(self, **settings: Any) -> None:
+        environment = TESTS | settings.pop("environment", {})
+        self.link = HostProcess(LaunchSettings(environment=environment, workers=2, **settings))
+        self.client = EngineClient(link=self.link)
+        self.watch = Watch(self.client)
+
+    def start(self, flow: dict[str, object], **config: Any) -> str:
+        return self.client.start(json.dumps(flow), **config)
+
+    def run(self, flow: dict[str, object], **config: Any) -> dict[str, Any]:
+        """Run a flow to its end; what its one routine has emitted."""
+        job_id = self.start(flow, **config)
+        assert self.watch.ended(job_id).status == "COMPLETED"
+        samples = self.watch.values(job_id, "it").events["about"]
+        found: dict[str, Any] = ast.literal_eval(samples[-1].value.text)
+        return found
+
+    def runs(self, job_id: str) -> None:
+        """Wait until the job's routine has been told to run."""
+        self.watch.until(lambda: any(p.running for p in self.watch.of(JobProgress, job_id)))
+
+    def gone(self) -> HostGone:
+        """The next end of a host, and whatever was told before it."""
+        self.watch.until(lambda: self.watch.of(HostGone))
+        gone: HostGone = self.watch.of(HostGone)[0]
+        assert self.watch.told[-1] is gone, "the last of it"
+        return gone
+
+
+@pytest.fixture
+def own() -> Iterator[Own]:
+    made = Own()
+    yield made
+    made.client.close()
+    assert not pids_of(made), "a process is left"
+
+
+def pids_of(own: Own) -> list[int]:
+    """The hosts it has told of which are still there, zombies too."""
+    return [up.pid for up in own.watch.of(HostUp) if Path(f"/proc/{up.pid}").exists()]
+
+
+def is_gone(pid: int) -> bool:
+    """Whether a process that isn't our child has ended."""
+    try:
+        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except (FileNotFoundError, ProcessLookupError):
+        return True
+    return state in "ZX"
+
+
+def wait_gone(pid: int, seconds: float = DEADLINE) -> None:
+    """Until a process has ended."""
+    end, tick = monotonic() + seconds, threading.Event()
+    while not is_gone(pid):
+        assert monotonic() < end, f"process {pid} is still there"
+        tick.wait(0.01)
+
+
+def let_through(gate: Gate, is_so: Callable[[], object], watch: Watch) -> None:
+    """Let bodies at a gate go until something is so."""
+
+    def tried() -> object:
+        gate.let_go()
+        return is_so()
+
+    watch.until(tried)
+
+
+def test_a_job_runs_there_and_is_told_as_here(own: Own, tmp_path: Path) -> None:
+    flow = json.dumps(gated_flow(tmp_path / "no gate"))
+    here = EngineClient(workers=2)
+    views, pids = [], []
+    for client, watch in ((own.client, own.watch), (here, Watch(here))):
+        job_id = client.start(flow)
+        watch.ended(job_id)
+        view = watch.view(job_id)
+        counts = {name: (r.activations, dict(r.emitted)) for name, r in view.routines.items()}
+        views.append((view.status, view.flow, counts))
+        values = watch.values(job_id, "total").events["total"]
+        assert values[-1].value.text == "55"
+        pids.append({row.ident for row in watch.threads().threads})
+    here.close()
+
+    assert views[0] == views[1]
+    (up,) = own.watch.of(HostUp)
+    assert up.pid != os.getpid()
+    assert (up.in_control, up.executable) == (True, sys.executable)
+    assert isinstance(own.watch.told[0], HostUp), "the first it tells"
+    assert own.client.threads().pool.size == 2
+
+
+def test_nothing_is_started_before_the_first_start_and_no_call_waits(tmp_path: Path) -> None:
+    before = set(threading.enumerate())
+    own = Own()
+    client = own.client
+    for call in (client.drain, client.snapshot, client.threads, client.ask, client.kill):
+        call()
+    client.breakpoints([BreakpointSpec(1, "a")])
+    client.restart()
+    client.pause()
+    own.watch.drain()
+    assert set(threading.enumerate()) == before
+    (refused,) = own.watch.told
+    assert isinstance(refused, CommandRefused)
+
+    begin = monotonic()
+    own.start(flow_of("Tells"))
+    assert monotonic() - begin < 0.2, "it waited for the process"
+    client.close()
+    client.close()
+    assert set(threading.enumerate()) == before
+
+
+def test_breakpoints_hold_in_each_host_and_commands_reach_it(own: Own) -> None:
+    own.client.breakpoints([BreakpointSpec(1, "it")])
+    for number in (1, 2):
+        job_id = own.start(flow_of("Tells"))
+        assert job_id == str(number), "ids go on counting"
+        own.watch.until(partial(own.watch.of, JobHeld, job_id))
+        if number == 1:
+            own.client.kill()
+            own.gone()
+    own.client.step("2")
+    own.client.resume("2")
+
+    assert own.watch.ended("2").status == "COMPLETED"
+    assert [end.status for end in own.watch.of(JobEnded)] == [LOST, "COMPLETED"]
+
+
+ENDS = {
+    "exits": "ended with exit code 3",
+    "prints": "ended with exit code 3",
+    "crashes": "killed by SIGSEGV",
+    "aborts": "killed by SIGABRT",
+    "is killed": "killed by SIGKILL",
+}
+
+
+@pytest.mark.parametrize("way", ENDS)
+def test_an_end_is_told_with_what_ran_and_the_next_start_has_a_fresh_one(
+    own: Own, tmp_path: Path, way: str
+) -> None:
+    gates = [Gate(tmp_path / name) for name in ("one", "other")]
+    lost = own.start(flow_of("Dies", way="goes on", gate=str(gates[1].path)))
+    dies = own.start(flow_of("Dies", way=way, gate=str(gates[0].path)))
+    for job_id in (lost, dies):
+        own.runs(job_id)
+    let_through(gates[0], lambda: own.watch.of(HostGone), own.watch)
+
+    gone = own.gone()
+
+    (up,) = own.watch.of(HostUp)
+    assert (gone.pid, gone.text, gone.asked) == (up.pid, ENDS[way], False)
+    assert set(gone.running) == {(lost, "it"), (dies, "it")}
+    assert {own.watch.view(job).status for job in (lost, dies)} == {LOST}
+    if way == "prints":
+        assert "to stdout\nlast words\n" in gone.output
+    if way in ("crashes", "aborts"):
+        assert "Dies" in gone.output or "dying.py" in gone.output, "no traceback of the crash"
+    assert not Path(f"/proc/{up.pid}").exists(), "it wasn't reaped"
+    about = own.run(flow_of("Tells"))
+    assert about["pid"] not in (up.pid, os.getpid())
+
+
+def test_a_host_whose_interpreter_is_kept_can_be_killed(own: Own) -> None:
+    job_id = own.start(flow_of("Dies", way="keeps the interpreter"))
+    own.watch.until(lambda: own.watch.of(JobStarted))
+    own.client.cancel(job_id)
+
+    own.client.kill()
+    again = own.start(flow_of("Tells"))
+
+    gone = own.gone()
+    assert gone.asked
+    assert own.watch.ended(job_id).status == LOST, own.watch.told
+    assert own.watch.ended(again).status == "COMPLETED", "a start right after is the next host's"
+    assert not own.watch.of(StartRefused)
+
+
+def test_closing_ends_a_host_that_can_not_end_by_itself() -> None:
+    own = Own()
+    own.start(flow_of("Dies", way="keeps the interpreter"))
+    own.watch.until(lambda: own.watch.of(JobStarted))
+
+    begin = monotonic()
+    own.client.close(timeout=1.0)
+
+    assert monotonic() - begin < 3.0
+    assert not pids_of(own)
+
+
+def test_restart_lets_what_runs_end_and_the_next_start_waits_for_it(own: Own) -> None:
+    first = own.run(flow_of("Tells"))
+
+    own.client.restart()
+    second = own.run(flow_of("Tells"))
+
+    assert first["pid"] != second["pid"]
+    kinds = [type(told) for told in own.watch.told if isinstance(told, HostUp | HostGone)]
+    assert kinds == [HostUp, HostGone, HostUp]
+    (gone,) = own.watch.of(HostGone)
+    assert (gone.asked, gone.running) == (True, ())
+
+
+@pytest.mark.parametrize("own_session", [False, True])
+def test_what_a_host_has_started_goes_with_it_or_keeps_nobody_waiting(
+    own: Own, tmp_path: Path, own_session: bool
+) -> None:
+    """A process in a session of its own is meant to stay; it has the host's descriptors."""
+    gate = Gate(tmp_path / "gate")
+    job_id = own.start(flow_of("Spawns", own_session=own_session, gate=str(gate.path)))
+    own.runs(job_id)
+    own.watch.until(lambda: own.watch.values(job_id, "it").events.get("pid"))
+    pid = int(own.watch.values(job_id, "it").events["pid"][-1].value.text)
+
+    own.client.kill()
+
+    assert own.gone().running == ((job_id, "it"),)
+    if own_session:
+        assert not is_gone(pid)
+        os.kill(pid, signal.SIGKILL)
+    wait_gone(pid)
+
+
+def test_settings_are_what_the_flow_s_code_finds(tmp_path: Path) -> None:
+    """A module of the standard library's name in the working folder hides nothing."""
+    (tmp_path / "json.py").write_text("raise SystemExit('the wrong json')", encoding="utf-8")
+    own = Own(
+        environment={"PENSTOCK_TEST": "a secret"},
+        arguments=("--one", "two words"),
+        working_folder=str(tmp_path),
+    )
+    try:
+        about = own.run(flow_of("Tells", variable="PENSTOCK_TEST"))
+        command = Path(f"/proc/{about['pid']}/cmdline").read_text()
+        environment = Path(f"/proc/{about['pid']}/environ").read_text()
+    finally:
+        own.client.close()
+
+    assert about["arguments"] == ["--one", "two words"]
+    assert about["folder"] == str(tmp_path)
+    assert about["variable"] == "a secret"
+    assert about["safe"]
+    assert "penstock.host" in command
+    assert "two words" not in command, "arguments may be secrets"
+    hidden = [part for part in environment.split("\0") if part.startswith("PENSTOCK")]
+    assert hidden == ["PENSTOCK_TEST=a secret"]
+
+
+def test_other_settings_get_a_fresh_host_once_nothing_lives_in_the_present_one(
+    own: Own, tmp_path: Path
+) -> None:
+    gate = Gate(tmp_path / "gate")
+    waits = own.start(flow_of("Dies", gate=str(gate.path)))
+    own.runs(waits)
+    own.link.settings = LaunchSettings(environment=TESTS, arguments=("new",))
+
+    present = own.run(flow_of("Tells"))
+    let_through(gate, lambda: own.watch.of(JobEnded, waits), own.watch)
+    fresh = own.run(flow_of("Tells"))
+    same = own.run(flow_of("Tells"))
+
+    assert (present["arguments"], fresh["arguments"]) == ([], ["new"])
+    assert fresh["pid"] == same["pid"] != present["pid"]
+    assert own.watch.ended(waits).status == "COMPLETED"
+
+
+BAD_PYTHONS = {
+    "nothing": (None, "No such file"),
+    "no program": ("hello", "can't be started"),
+    "no Python": ("#!/bin/sh\necho not a Python\nexit 4\n", "didn't start: ended with exit code 4"),
+}
+
+
+@pytest.mark.parametrize("name", BAD_PYTHONS)
+def test_a_python_that_is_none_is_told(tmp_path: Path, name: str) -> None:
+    text, told = BAD_PYTHONS[name]
+    program = tmp_path / "python"
+    if text is not None:
+        program.write_text(text, encoding="utf-8")
+        program.chmod(0o700)
+    own = Own(interpreter=str(program))
+    try:
+        job_id = own.start(flow_of("Tells"))
+        gone = own.gone()
+    finally:
+        own.client.close()
+
+    assert told in gone.text
+    (refused,) = own.watch.of(StartRefused)
+    assert refused.job_id == job_id
+    assert told in refused.text
+    if name == "no Python":
+        assert gone.output == "not a Python\n"
+
+
+def test_what_does_not_cross_is_refused_and_the_rest_is_done(own: Own) -> None:
+    good = own.start(flow_of("Tells"))
+    bad = own.start(flow_of("Tells"), entry_params={"it.x": object()})
+    also = own.start(flow_of("Tells"))
+
+    for job_id in (good, also):
+        assert own.watch.ended(job_id).status == "COMPLETED"
+    own.watch.until(lambda: own.watch.of(StartRefused))
+    assert [refused.job_id for refused in own.watch.of(StartRefused)] == [bad]
+
+
+def test_without_a_window_it_says_what_it_is() -> None:
+    for given in ("", "no JSON\n", "[]\n", "{}\n"):
+        ended = subprocess.run(
+            [sys.executable, "-P", "-m", "penstock.host"],
+            input=given,
+            capture_output=True,
+            text=True,
+            timeout=30,
+            check=False,
+        )
+        assert ended.returncode == 2
+        assert "penstock open" in ended.stderr
+        assert ended.stdout == ""
+
+
+WINDOW = """
+import json, sys, threading
+from penstock.host import EngineClient, HostProcess, HostUp, LaunchSettings
+client = EngineClient(link=HostProcess(LaunchSettings(environment={"PYTHONPATH": sys.argv[1]})))
+client.start(sys.argv[2])
+pid, runs, tick = 0, False, threading.Event()
+while not runs:
+    for told in client.drain():
+        pid = told.pid if isinstance(told, HostUp) else pid
+        runs = runs or type(told).__name__ == "JobStarted"
+    tick.wait(0.005)
+print(pid, flush=True)
+tick.wait()
+"""
+
+
+def test_a_window_that_is_killed_takes_its_host_along(tmp_path: Path) -> None:
+    gate = Gate(tmp_path / "gate")
+    flow = json.dumps(flow_of("Dies", gate=str(gate.path)))
+    window = subprocess.Popen(
+        [sys.executable, "-c", WINDOW, str(FOLDER.parent), flow], stdout=subprocess.PIPE
+    )
+    try:
+        assert window.stdout is not None
+        pid = int(window.stdout.readline())
+    finally:
+        window.kill()
+        window.communicate()
+
+    wait_gone(pid)
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(pid, signal.SIGKILL)

@@ -1,0 +1,106 @@
+"""Routines that end the process they run in, or won't let it end; a flow folder like `gated`."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel
+
+from helpers.gated import wait_at
+from penstock import Event, Routine
+
+FOLDER = Path(__file__).parent
+
+
+def _prints() -> None:
+    print("to stdout", flush=True)
+    os.write(2, b"last words\n")
+    os._exit(3)
+
+
+def _keeps_the_interpreter() -> None:
+    """One C call that lets no other thread run, for longer than any test waits."""
+    sum(range(10**12))
+
+
+WAYS: dict[str, Callable[[], object]] = {
+    "exits": lambda: os._exit(3),
+    "prints": _prints,
+    "crashes": lambda: ctypes.string_at(0),
+    "aborts": os.abort,
+    "is killed": lambda: os.kill(os.getpid(), signal.SIGKILL),
+    "keeps the interpreter": _keeps_the_interpreter,
+    "goes on": lambda: None,
+}
+
+
+class Dies(Routine):
+    """Waits at its gate, then does what it is told."""
+
+    done = Event(str)
+
+    class Config(BaseModel):
+        way: str = "goes on"
+        gate: str = ""
+
+    def logic(self) -> None:
+        wait_at(Path(self.config.gate))
+        WAYS[self.config.way]()
+        self.done.emit(self.config.way)
+
+
+class Tells(Routine):
+    """What the process it runs in was given."""
+
+    about = Event(dict)
+
+    class Config(BaseModel):
+        variable: str = ""
+
+    def logic(self) -> None:
+        self.about.emit(
+            {
+                "pid": os.getpid(),
+                "arguments": sys.argv[1:],
+                "folder": os.getcwd(),
+                "variable": os.environ.get(self.config.variable, ""),
+                "safe": "" not in sys.path and os.getcwd() not in sys.path,
+            }
+        )
+
+
+class Spawns(Routine):
+    """Starts a process that waits for ever; of the same group, or of its own."""
+
+    pid = Event(int)
+
+    class Config(BaseModel):
+        own_session: bool = False
+        gate: str = ""
+
+    def logic(self) -> None:
+        child = subprocess.Popen(
+            [sys.executable, "-c", "import threading; threading.Event().wait()"],
+            start_new_session=self.config.own_session,
+            close_fds=False,
+        )
+        self.pid.emit(child.pid)
+        wait_at(Path(self.config.gate))
+
+
+def flow_of(kind: str, **config: Any) -> dict[str, object]:
+    """One routine ``it`` of a kind; the contents of a flow file."""
+    return {
+        "version": 1,
+        "name": kind,
+        "folders": [str(FOLDER)],
+        "routines": {"it": {"type": f"dying:{kind}", "config": config}},
+        "connections": [],
+    }
