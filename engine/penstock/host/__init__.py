@@ -6,6 +6,7 @@ General layout:
     codec       all that crosses as bytes
     monitor     the instrument that keeps events until they are fetched
     threads     every live thread
+    values      what is inside values, by reference and page
     sources     which source files were imported, and which have changed
     output      what is printed, by job and routine
     launch      what a flow's host is started with
@@ -30,6 +31,7 @@ from penstock.host.protocol import (
     ControlChanged,
     DisplayLost,
     EngineSnapshot,
+    FlowPicture,
     Grant,
     HostGone,
     HostUp,
@@ -37,6 +39,7 @@ from penstock.host.protocol import (
     PoolUse,
     Printed,
     Reply,
+    RoutinePicture,
     RoutineValues,
     SourcesChanged,
     StallChoice,
@@ -44,6 +47,8 @@ from penstock.host.protocol import (
     ThreadInfo,
     ThreadTable,
     Told,
+    ValueItem,
+    ValuePage,
     ValueSample,
 )
 from penstock.host.wire import LOST
@@ -58,6 +63,7 @@ __all__ = [
     "DisplayLost",
     "EngineClient",
     "EngineSnapshot",
+    "FlowPicture",
     "Grant",
     "HostGone",
     "HostProcess",
@@ -69,6 +75,7 @@ __all__ = [
     "PoolUse",
     "Printed",
     "Reply",
+    "RoutinePicture",
     "RoutineValues",
     "SourcesChanged",
     "StallChoice",
@@ -76,11 +83,11 @@ __all__ = [
     "ThreadInfo",
     "ThreadTable",
     "Told",
+    "ValueItem",
+    "ValuePage",
     "ValueSample",
     "check_interpreter",
-    "from_json",
     "launch_file",
     "load_launch",
     "save_launch",
-    "to_json",
 ]

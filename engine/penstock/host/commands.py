@@ -98,6 +98,34 @@ class AskValues:
 
 
 @dataclass(frozen=True, slots=True)
+class AskPage:
+    """Tell what is inside a value, as a `ValuePage`; it is kept for this client from then on.
+
+    ``path`` is the positions that lead to a child of it, ``most`` how many children (or characters)
+    to tell.
+    """
+
+    reference: int
+    path: tuple[int, ...]
+    offset: int
+    most: int
+
+
+@dataclass(frozen=True, slots=True)
+class Release:
+    """This client doesn't need the value of a reference any more."""
+
+    reference: int
+
+
+@dataclass(frozen=True, slots=True)
+class AskFlow:
+    """Tell what flow a job runs, as a `FlowPicture`."""
+
+    job_id: str
+
+
+@dataclass(frozen=True, slots=True)
 class MakeWay:
     """Begin no activation for so many seconds; 0: go on. Says nothing to a host process."""
 
@@ -133,6 +161,9 @@ Command = (
     | AskThreads
     | AskSnapshot
     | AskValues
+    | AskFlow
+    | AskPage
+    | Release
     | MakeWay
     | TakeControl
     | WhenGone
@@ -150,6 +181,9 @@ COMMAND_TYPES: tuple[type[Command], ...] = (
     AskThreads,
     AskSnapshot,
     AskValues,
+    AskFlow,
+    AskPage,
+    Release,
     MakeWay,
     TakeControl,
     WhenGone,

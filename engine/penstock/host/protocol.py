@@ -5,12 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from penstock.flow import EventSpec, SlotSpec
 from penstock.observe import EngineEvent, RoutineCount, ValueSummary
 
 StallChoice = Literal["grow", "drop", "cancel"]
 """What to do about a stall: give the full slots room, drop what waits at them, end the job."""
 Grant = Literal["view", "control", "evaluate"]
 """What a client may do, each more than the one before: look, also steer, also run its own code."""
+
+PageKind = Literal["items", "entries", "members", "fields", "text", "bytes", "nothing"]
+"""What a value has inside."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,6 +143,70 @@ class RoutineValues:
 
 
 @dataclass(frozen=True, slots=True)
+class ValueItem:
+    """A child of a value: an item, entry, member or field.
+
+    ``label`` is its index, key or name, empty for members of a set. ``opens``: a page of it shows
+    more than its summary.
+    """
+
+    position: int
+    label: str
+    value: ValueSummary
+    opens: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ValuePage:
+    """What is inside a value that is in the host, or in a child of it, from ``offset`` on.
+
+    ``path`` is the positions that lead to the child. ``total`` counts children, or characters or
+    bytes of a text, of which ``text`` is a piece (bytes as hexadecimal digits). ``cut``: there are
+    fewer than asked for, as reading took too long. ``kept`` is False when there is no such value
+    any more.
+    """
+
+    reference: int
+    path: tuple[int, ...]
+    kind: PageKind
+    value: ValueSummary
+    total: int
+    offset: int
+    items: tuple[ValueItem, ...]
+    text: str = ""
+    cut: bool = False
+    kept: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class RoutinePicture:
+    """A routine of a job as one draws it: its type as ``module:Class``, its ports, its docstring.
+
+    ``events`` is without the implicit ``failed``.
+    """
+
+    id: str
+    type: str
+    slots: tuple[SlotSpec, ...]
+    events: tuple[EventSpec, ...]
+    doc: str
+
+
+@dataclass(frozen=True, slots=True)
+class FlowPicture:
+    """The flow of a job, for whoever hasn't its file; connections are (event, slot) references.
+
+    ``kept`` is False for a job the engine has forgotten.
+    """
+
+    job_id: str
+    flow: str
+    routines: tuple[RoutinePicture, ...]
+    connections: tuple[tuple[str, str], ...]
+    kept: bool = True
+
+
+@dataclass(frozen=True, slots=True)
 class HostUp:
     """The first thing a host tells: which process it is and what this client may do there.
 
@@ -213,7 +281,7 @@ class DisplayLost:
 Reply = StartRefused | CommandRefused
 HostNews = HostUp | HostGone | ControlChanged | Printed | SourcesChanged
 Told = EngineEvent | Reply | HostNews
-Answer = ThreadTable | EngineSnapshot | RoutineValues | DisplayLost
+Answer = ThreadTable | EngineSnapshot | RoutineValues | ValuePage | FlowPicture | DisplayLost
 """What a client also keeps, to answer from."""
 
 PLAIN_TYPES: tuple[type[Any], ...] = (
@@ -227,6 +295,10 @@ PLAIN_TYPES: tuple[type[Any], ...] = (
     EngineSnapshot,
     ValueSample,
     RoutineValues,
+    RoutinePicture,
+    FlowPicture,
+    ValueItem,
+    ValuePage,
     HostUp,
     HostGone,
     ControlChanged,
