@@ -19,6 +19,7 @@ from typing import Any
 from penstock.host.engine import HostedEngine
 from penstock.host.output import OutputCapture
 from penstock.host.server import Bell, HostServer
+from penstock.host.threads import HOST_THREAD
 from penstock.host.transport import Connection, Gone, connect
 
 NAME = "penstock.host"
@@ -52,6 +53,7 @@ def main() -> int:
 
 def _serve(connection: Connection, told: dict[str, Any], over: threading.Event) -> None:
     """Until the window has gone, or `over` is set."""
+    threading.current_thread().name = f"{HOST_THREAD}-main"
     bell = Bell()
     output = OutputCapture(bell.ring_softly)
     engine = HostedEngine(told["workers"], told["loop"], on_news=bell.ring)

@@ -92,7 +92,7 @@ class HostedEngine:
         self._workers = default_workers() if workers is None else workers
         self._loop = loop
         self._monitor = Monitor(on_news=on_news)
-        self._census = ThreadCensus(self._workers)
+        self._census = ThreadCensus(self._workers, "window" if runtime is None else "foreign")
         self._asking = threading.Lock()  # guards the census and `_before`; calls out to jobs' locks
         self._commands: SimpleQueue[Command | _Reap | None] = SimpleQueue()
         self._runtime: Runtime | None = None

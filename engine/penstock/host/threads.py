@@ -14,10 +14,14 @@ _ASYNC_THREAD = "penstock-async"
 
 
 class ThreadCensus:
-    """Counts threads and remembers the most there were. One caller at a time."""
+    """Counts threads and remembers the most there were. One caller at a time.
 
-    def __init__(self, workers: int) -> None:
+    ``main_role`` is what the process's main thread is for.
+    """
+
+    def __init__(self, workers: int, main_role: str = "window") -> None:
         self._workers = workers
+        self._main_role = main_role
         self._high_water = 0
 
     def pool_use(self, runtime: Runtime | None) -> PoolUse:
@@ -52,11 +56,21 @@ class ThreadCensus:
         rows = [
             _async_row(t, runtime, now)
             if t.name == _ASYNC_THREAD and runtime is not None
-            else known.get(t.ident) or _other_row(t)
+            else known.get(t.ident) or self._other_row(t)
             for t in threading.enumerate()
         ]
         rows.sort(key=lambda row: (_ROLES.index(row.role), len(row.name), row.name))
         return ThreadTable(self.pool_use(runtime), tuple(rows))
+
+    def _other_row(self, thread: threading.Thread) -> ThreadInfo:
+        role = "foreign"
+        if thread.name.startswith(HOST_THREAD):
+            role = "host"
+        elif thread.name == _STEWARD_THREAD:
+            role = "steward"
+        elif thread is threading.main_thread():
+            role = self._main_role
+        return ThreadInfo(thread.name, thread.ident or 0, role, "", "", "", None, thread.daemon)
 
 
 _ROLES = ("worker", "loop", "steward", "async", "host", "window", "foreign")
@@ -115,14 +129,3 @@ def _async_row(thread: threading.Thread, runtime: Runtime, now: float) -> Thread
         max(0.0, now - since) if since else None,
         thread.daemon,
     )
-
-
-def _other_row(thread: threading.Thread) -> ThreadInfo:
-    role = "foreign"
-    if thread.name.startswith(HOST_THREAD):
-        role = "host"
-    elif thread.name == _STEWARD_THREAD:
-        role = "steward"
-    elif thread is threading.main_thread():
-        role = "window"
-    return ThreadInfo(thread.name, thread.ident or 0, role, "", "", "", None, thread.daemon)

@@ -174,6 +174,10 @@ def test_a_running_program_is_watched_steered_and_left_alone(runtime: Runtime) -
     hears.until(lambda: hears.of(JobProgress, "before"))
     assert [told.job_id for told in hears.of(JobStarted)] == ["before"]
     assert hears.of(JobProgress)[-1].routines["b"].running == 1
+    engine.submit(AskThreads())
+    hears.until(lambda: hears.of(ThreadTable))
+    main = [t for t in hears.of(ThreadTable)[0].threads if t.ident == threading.main_thread().ident]
+    assert [row.role for row in main] == ["foreign"], "it isn't a window's"
     later = runtime.exec(program(), job_id="later", held=True)
     hears.until(lambda: hears.of(JobHeld, "later"))
     engine.submit(Cancel("later"))

@@ -130,7 +130,9 @@ def test_a_job_runs_there_and_is_told_as_here(own: Own, tmp_path: Path) -> None:
     assert up.pid != os.getpid()
     assert (up.in_control, up.executable) == (True, sys.executable)
     assert isinstance(own.watch.told[0], HostUp), "the first it tells"
-    assert own.client.threads().pool.size == 2
+    table = own.client.threads()
+    assert table.pool.size == 2
+    assert {row.role for row in table.threads} == {"worker", "host"}, "no window is there"
 
 
 def test_nothing_is_started_before_the_first_start_and_no_call_waits(tmp_path: Path) -> None:
