@@ -328,7 +328,7 @@ def _fields(value: object) -> _Inside:
         rows.insert(0, ("args", _ARGS(value)))
 
     def read(offset: int, many: int, _deadline: float) -> list[Row]:
-        return rows[offset : offset + many]
+        return [(_name(key), child) for key, child in rows[offset : offset + many]]
 
     return _Inside("fields" if rows else "nothing", len(rows), read)
 
@@ -344,7 +344,7 @@ def _stored(value: object) -> list[Row]:
                 return []
             if type(stored) is not dict:
                 return []
-            return [(_name(key), item) for key, item in stored.copy().items() if type(key) is str]
+            return [row for row in stored.copy().items() if type(row[0]) is str]
     return []
 
 
@@ -354,7 +354,7 @@ def _slots(value: object) -> list[Row]:
         for name, reader in _CLASS_DICT(base).copy().items():
             if type(reader) is MemberDescriptorType and not name.startswith("__"):
                 try:
-                    rows.append((_name(name), reader.__get__(value)))
+                    rows.append((name, reader.__get__(value)))
                 except (AttributeError, TypeError):  # not set, or another class's
                     continue
     return rows

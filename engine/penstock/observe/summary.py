@@ -157,5 +157,5 @@ def _slot_fields(value: object) -> Iterator[tuple[str, object]]:
             if type(descriptor) is MemberDescriptorType:
                 try:
                     yield key, descriptor.__get__(value)
-                except AttributeError:
+                except (AttributeError, TypeError):  # not set, or a slot of another class
                     continue

@@ -59,6 +59,10 @@ class MeanSlots:
         raise SystemExit("user code ran")
 
 
+class StolenSlot:
+    one: Any = vars(MeanSlots)["one"]
+
+
 class MeanList(list[int]):
     def __len__(self) -> int:
         raise SystemExit("user code ran")
@@ -121,6 +125,7 @@ HAZARDS: dict[str, Callable[[], Any]] = {
     "hostile metaclass": lambda: of_mean_meta()(),
     "the class itself": lambda: of_mean_meta(),
     "hostile slots": lambda: MeanSlots(),
+    "slot of another class": lambda: StolenSlot(),
     "list subclass": lambda: MeanList([1, 2]),
     "dict subclass": lambda: MeanDict(a=1),
     "str subclass": lambda: MeanStr("x"),
