@@ -18,6 +18,7 @@ from penstock.host.codec import WireError, decode, encode
 from penstock.host.commands import (
     COMMAND_TYPES,
     AskCounters,
+    AskFlow,
     AskSnapshot,
     AskThreads,
     AskValues,
@@ -36,6 +37,7 @@ from penstock.host.protocol import (
     CommandRefused,
     ControlChanged,
     EngineSnapshot,
+    FlowPicture,
     Grant,
     HostUp,
     Printed,
@@ -56,7 +58,7 @@ STATE_SECONDS = 0.004
 MAX_CONNECTIONS = 8
 _FLUSH_SECONDS = 1.0
 _GRANTS: tuple[Grant, ...] = ("view", "control", "evaluate")
-_Ask = AskThreads | AskSnapshot | AskValues
+_Ask = AskThreads | AskSnapshot | AskValues | AskFlow
 _log = logging.getLogger(__name__)
 
 
@@ -161,6 +163,7 @@ class HostServer:
         self._next_tick: float | None = None
         self._next_fetch: float | None = None
         self._fetched = 0.0
+        self._moved = False
         self._thread = threading.Thread(
             target=self._serve, name=f"{HOST_THREAD}-server", daemon=True
         )
@@ -268,16 +271,16 @@ class HostServer:
 
     def _tick(self) -> None:
         self._next_tick = None
-        was_moving = self._engine.is_moving
+        moved, self._moved = self._moved, self._engine.is_moving
         self._publish()
         if self._output is not None and self._peers:
             self._bell.has_news = False
             for printed in self._output.take():
                 self._tell_all(printed)
-        if was_moving and self._peers:
-            # What was asked for comes with the next tick, also after the last move.
+        if self._moved and self._peers:
             self._engine.submit(AskCounters())
-            self._tick_soon()
+        if self._moved or moved:
+            self._tick_soon()  # what was asked for comes then, also after the last move
 
     def _publish(self) -> None:
         """Fetch what the engine told and hand it on to whom it is for."""
@@ -309,7 +312,6 @@ class HostServer:
         if len(self._peers) >= MAX_CONNECTIONS:
             peer.connection.close()
             return
-        self._publish()
         with self._lock:
             if self._closed:
                 peer.connection.close()
@@ -367,7 +369,7 @@ class HostServer:
         match command:
             case AskCounters() | MakeWay():
                 pass  # told anyway; and it is no window's process that computes here
-            case AskThreads() | AskSnapshot() | AskValues():
+            case AskThreads() | AskSnapshot() | AskValues() | AskFlow():
                 self._ask(peer, command)
             case WhenGone():
                 peer.when_gone = command.held
@@ -491,6 +493,8 @@ def _question(told: object) -> object:
         return AskSnapshot()
     if isinstance(told, RoutineValues):
         return AskValues(told.job_id, told.routine)
+    if isinstance(told, FlowPicture):
+        return AskFlow(told.job_id)
     return None
 
 

@@ -305,6 +305,15 @@ def assert_sleeps(desk: Desk) -> None:
         assert monotonic() < end, "it never sleeps"
 
 
+def test_ringing_before_anybody_comes_is_one_ring() -> None:
+    bell = Bell()
+    for _ in range(10):
+        bell.ring()
+        bell.ring_softly()
+
+    assert bell.mail.qsize() == 2
+
+
 def test_an_idle_host_sleeps(desk: Desk) -> None:
     desk.client()
     desk.engine.says(started(), held(2))
@@ -346,7 +355,10 @@ def test_printed_text_is_told_with_the_display_and_not_lost_while_nobody_looks(d
     desk.output.write(printed(2, "both"))
     client.until(lambda: len(client.of(Printed)) == 2)
     other.until_told(Printed)
-    assert [one.text for one in client.of(Printed)] == ["before", "both"]
+    assert_sleeps(desk)
+    desk.output.write(printed(3, "after"))
+    client.until(lambda: len(client.of(Printed)) == 3)
+    assert [one.text for one in client.of(Printed)] == ["before", "both", "after"]
     assert [one.text for one in other.of(Printed)] == ["both"]
 
 
@@ -369,6 +381,8 @@ def test_answers_go_to_who_has_asked(answering: Desk) -> None:
 
     assert one.fetch() == [ThreadTable(POOL, ())]
     assert one.of(RoutineValues)[0] == RoutineValues("1", "a", {}, {})
+    answering.engine.says(ThreadTable(POOL, ()))  # nobody asks any more
+    assert len(one.fetch()) == 1
     assert other.fetch() == [EngineSnapshot((), POOL, 0)]
 
 
@@ -463,11 +477,17 @@ def test_of_ended_jobs_the_newest_are_kept() -> None:
     present = Present(kept_jobs=2)
     for number in range(1, 5):
         present.hear(started(str(number)))
-        if number != 2:
+        present.hear(held(1, str(number)))
+        present.hear(Stalled(2, str(number), 2.0, (), ()))
+        if number == 2:
+            present.hear(resumed(2, str(number)))
+        else:
             present.hear(ended(2, str(number)))
 
     assert [(event.job_id, type(event)) for event in present.events()] == [
         ("2", JobStarted),
+        ("2", Stalled),
+        ("2", JobResumed),
         ("3", JobStarted),
         ("3", JobEnded),
         ("4", JobStarted),
@@ -476,6 +496,18 @@ def test_of_ended_jobs_the_newest_are_kept() -> None:
     present.hear(progress(3, "1"))  # of a job that is forgotten
     present.hear(failed(3, "1"))
     assert "1" not in {event.job_id for event in present.events()}
+
+
+def test_an_id_that_comes_again_is_another_job() -> None:
+    present = Present(kept_jobs=1)
+    for event in (started(), ended(2), started(), started("2"), ended(2, "2")):
+        present.hear(event)
+
+    assert [(event.job_id, type(event)) for event in present.events()] == [
+        ("1", JobStarted),
+        ("2", JobStarted),
+        ("2", JobEnded),
+    ]
 
 
 def test_of_many_failures_the_newest_are_kept() -> None:
@@ -525,6 +557,27 @@ def test_what_was_taken_is_not_overtaken() -> None:
     assert outbox.take() == [progress(2)]
     outbox.put(progress(3))
     assert outbox.take() == [progress(3)]
+
+
+def test_a_loss_is_told_once() -> None:
+    outbox = Outbox()
+    outbox.put(progress(2))
+    outbox.put(progress(3))
+    assert outbox.take() == [progress(3), DisplayLost(1)]
+    outbox.put(held(4))
+    assert outbox.take() == [held(4)]
+
+
+def test_a_closed_outbox_takes_nothing_in() -> None:
+    outbox = Outbox()
+    outbox.put(held(1))
+    outbox.close()
+    assert outbox.put(held(2))
+    assert drained(outbox) == [held(1)]
+    outbox = Outbox()
+    outbox.put(held(1))
+    outbox.close(discard=True)
+    assert outbox.take() is None
 
 
 def test_failures_and_text_beyond_a_limit_are_dropped_and_counted_and_state_never_is() -> None:
@@ -770,6 +823,7 @@ def test_no_more_than_eight_are_served(desk: Desk) -> None:
 
 def test_closing_tells_what_is_to_tell_and_lets_jobs_go(desk: Desk) -> None:
     client = desk.client("control")
+    assert_sleeps(desk)
     desk.engine.says(*[started(str(number)) for number in range(1000)], rings=False)
 
     desk.server.close()
