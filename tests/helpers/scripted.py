@@ -142,6 +142,9 @@ class ScriptedClient:
     def breakpoints(self, specs: Sequence[BreakpointSpec]) -> None:
         self._note("breakpoints", *specs)
 
+    def ask_flow(self, job_id: str) -> None:
+        self._note("ask_flow", job_id)
+
     def take_control(self) -> None:
         self._note("take_control")
 
@@ -200,7 +203,7 @@ class ScriptedClient:
         """The calls of one method so far."""
         return [call for call in self.calls if call.method == method]
 
-    def tell(self, *told: Told) -> None:
+    def tell(self, *told: Told | Answer) -> None:
         """Put ready-made events and replies in the queue, as they are."""
         for one in told:
             if isinstance(one, EngineEvent):

@@ -7,6 +7,7 @@ General layout:
     monitor     the instrument that keeps events until they are fetched
     threads     every live thread
     values      what is inside values, by reference and page
+    picture     the flow of a job, for whoever hasn't its file
     sources     which source files were imported, and which have changed
     output      what is printed, by job and routine
     launch      what a flow's host is started with

@@ -12,6 +12,7 @@ from typing import Any, Protocol
 from penstock.errors import PenstockError
 from penstock.host.commands import (
     AskCounters,
+    AskFlow,
     AskSnapshot,
     AskThreads,
     AskValues,
@@ -34,6 +35,7 @@ from penstock.host.protocol import (
     BreakpointSpec,
     DisplayLost,
     EngineSnapshot,
+    FlowPicture,
     HostGone,
     JobSnapshot,
     PoolUse,
@@ -47,7 +49,7 @@ from penstock.observe import JobEnded
 
 KEPT_VALUES = 200
 _NO_POOL = PoolUse(0, 0, 0, 0, 0, 0)
-_Ask = AskThreads | AskSnapshot | AskValues
+_Ask = AskThreads | AskSnapshot | AskValues | AskFlow
 
 
 class Link(Protocol):
@@ -257,6 +259,10 @@ class EngineClient:
         """End the engine's process in order; the next `start` begins in a fresh one. As `kill`."""
         self._link.restart()
 
+    def ask_flow(self, job_id: str) -> None:
+        """Have the flow told that a job runs, as a `FlowPicture`."""
+        self._ask(AskFlow(job_id))
+
     def close(self, timeout: float = 5.0) -> None:
         """Cancel what runs and end what is ours, within `timeout` seconds; idempotent.
 
@@ -294,6 +300,8 @@ class EngineClient:
                 while len(self._values) > KEPT_VALUES:
                     self._values.popitem(last=False)
                 self._answered(AskValues(*key))
+            case FlowPicture():
+                self._answered(AskFlow(told.job_id))
             case DisplayLost():
                 self._lost_there = told.total
             case HostGone():

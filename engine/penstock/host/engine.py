@@ -15,6 +15,7 @@ from penstock.errors import PenstockError
 from penstock.flow import Flow
 from penstock.host.commands import (
     AskCounters,
+    AskFlow,
     AskSnapshot,
     AskThreads,
     AskValues,
@@ -32,11 +33,13 @@ from penstock.host.commands import (
 )
 from penstock.host.launch import Loop
 from penstock.host.monitor import Monitor
+from penstock.host.picture import flow_picture, no_picture
 from penstock.host.protocol import (
     Answer,
     CommandRefused,
     ControlChanged,
     EngineSnapshot,
+    FlowPicture,
     JobSnapshot,
     RoutineValues,
     StartRefused,
@@ -53,7 +56,7 @@ KEPT_JOBS = 50
 _LAST_SECONDS = 1.0
 _WAKING_SECONDS = 0.03
 _log = logging.getLogger(__name__)
-_AT_ONCE = (AskCounters, AskThreads, AskSnapshot, AskValues, MakeWay, TakeControl)
+_AT_ONCE = (AskCounters, AskThreads, AskSnapshot, AskValues, AskFlow, MakeWay, TakeControl)
 
 
 class _Reap:
@@ -190,6 +193,8 @@ class HostedEngine:
                 self._monitor.reply(self._snapshot())
             case AskValues():
                 self._monitor.reply(self._values(command))
+            case AskFlow():
+                self._monitor.reply(self._picture(command.job_id))
             case MakeWay():
                 self._make_way(command.seconds)
             case TakeControl():
@@ -289,6 +294,12 @@ class HostedEngine:
             {name: tuple(ValueSample(*v) for v in values) for name, values in slots.items()},
             {name: tuple(ValueSample(*v) for v in values) for name, values in events.items()},
         )
+
+    def _picture(self, job_id: str) -> FlowPicture:
+        executor = self._executor(job_id)
+        if executor is None:
+            return no_picture(job_id)
+        return flow_picture(job_id, executor.core.plan)
 
     def _make_way(self, seconds: float) -> None:
         """Begin no activation for so long; meanwhile threads are told as they were before.

@@ -17,6 +17,7 @@ from time import monotonic
 from penstock.errors import PenstockError
 from penstock.host.commands import (
     AskCounters,
+    AskFlow,
     AskSnapshot,
     AskThreads,
     AskValues,
@@ -38,7 +39,7 @@ OUTPUT_BYTES = 65_536
 _GRACE_SECONDS = 0.4
 _LAST_WORDS_SECONDS = 0.25
 _NAME = "host"
-_UNHEARD = (SetBreakpoints, AskThreads, AskSnapshot, AskValues)
+_UNHEARD = (SetBreakpoints, AskThreads, AskSnapshot, AskValues, AskFlow)
 _POSIX = os.name == "posix"
 
 

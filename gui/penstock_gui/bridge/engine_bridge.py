@@ -13,6 +13,7 @@ from penstock.host import (
     Answer,
     CommandRefused,
     ControlChanged,
+    FlowPicture,
     HostGone,
     HostUp,
     Printed,
@@ -80,7 +81,8 @@ class EngineBridge(QObject):
         control_changed(bool): whether this window steers it
         sources_changed(SourcesChanged): what it has imported is another now, or is so no longer
         printed(Printed): text that the code of a flow wrote to stdout or stderr
-        threads_told(ThreadTable), values_told(RoutineValues): the client's answers have come
+        threads_told(ThreadTable), values_told(RoutineValues), flow_told(FlowPicture): the client's
+            answers have come
         told(event): every state event and failure, in order, for a log
         ticked(): after a tick that brought news; answers are none
     """
@@ -100,6 +102,7 @@ class EngineBridge(QObject):
     printed = Signal(object)
     threads_told = Signal(object)
     values_told = Signal(object)
+    flow_told = Signal(object)
     told = Signal(object)
     ticked = Signal()
 
@@ -200,6 +203,8 @@ class EngineBridge(QObject):
                 self.threads_told.emit(news)
             case RoutineValues():
                 self.values_told.emit(news)
+            case FlowPicture():
+                self.flow_told.emit(news)
             case _:
                 pass
 

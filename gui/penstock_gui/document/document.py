@@ -183,6 +183,10 @@ class FlowDocument(QObject):
         """Begin an empty flow without a file."""
         self._replace(_empty_flow(), None)
 
+    def show(self, flow: Flow) -> None:
+        """Show a flow that comes from elsewhere and has no file here."""
+        self._replace(flow, None)
+
     def load(self, path: Path) -> None:
         """Read a flow file; raises FlowFileError and then changes nothing."""
         self._replace(Flow.load(path), Path(path).resolve())

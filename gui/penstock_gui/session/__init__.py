@@ -3,6 +3,7 @@
 General layout:
     client       the engine as the window sees it
     engine       EngineProcess: the process it runs in, and what became of it
+    remote_flows RemoteFlows: what the jobs of a program run
     stopping     Stopping: jobs that were told to end and haven't
     selection    what is selected
     breakpoints  which routines have one

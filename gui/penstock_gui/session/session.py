@@ -38,6 +38,7 @@ from penstock_gui.document import (
 from penstock_gui.session.breakpoints import Breakpoints
 from penstock_gui.session.client import Client
 from penstock_gui.session.engine import EngineProcess, Placement
+from penstock_gui.session.remote_flows import RemoteFlows, first_to_show
 from penstock_gui.session.selection import NOTHING, Selection
 from penstock_gui.session.stopping import Stopping
 
@@ -58,6 +59,7 @@ class Session(QObject):
     """One person's work on one flow: edits go through `undo`, runs through `client`.
 
     `engine` is the process the client's jobs run in, `stopping` the jobs that were told to end.
+    Attached to a program, `remote_flows` has the document show what that one's jobs run.
     `trusted` says whether code in a folder may be run; until the application sets it, none may.
     `view_centre` is set by whoever shows the flow: the middle of what is seen, in its coordinates.
 
@@ -97,6 +99,7 @@ class Session(QObject):
         self.bridge = bridge
         self.engine = EngineProcess(bridge, placement, self)
         self.stopping = Stopping(bridge, parent=self)
+        self.remote_flows: RemoteFlows | None = None
         self.undo = _quiet_at_the_end(QUndoStack(self), self)
         self._sources = SourceWatch(document, self)
         self.trusted: Callable[[Path], bool] = lambda folder: False
@@ -131,6 +134,10 @@ class Session(QObject):
         bridge.job_changed.connect(self._on_job_event)
         bridge.refused.connect(self._on_refused)
         bridge.host_up.connect(self._on_host_up)
+        if self.engine.placement == "attached":
+            self.remote_flows = RemoteFlows(self.client, bridge, document, self)
+            self.job_selected.connect(self.remote_flows.show)
+            bridge.ticked.connect(self._show_first)
 
     # The job that is shown.
 
@@ -452,8 +459,15 @@ class Session(QObject):
 
     # What others tell.
 
+    def _show_first(self) -> None:
+        if self._job_id is None:
+            self.show_job(first_to_show(self.bridge.views))
+
     def _on_document_replaced(self) -> None:
         self.undo.clear()
+        if self.engine.placement == "attached":
+            self.select()  # the flow follows the job, and breakpoints are the program's
+            return
         self._breakpoints.clear()
         self._send_breakpoints()
         self.select()

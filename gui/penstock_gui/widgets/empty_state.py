@@ -44,6 +44,11 @@ class EmptyState(QWidget):
         if self._button is not None:
             self._button.click()
 
+    def drop_button(self) -> None:
+        """There is nothing to press any more."""
+        if self._button is not None:
+            self._button.hide()
+
     def say(self, title: str, why: str) -> None:
         """Show another explanation."""
         self._title.setText(title)

@@ -266,6 +266,8 @@ class MainWindow(QMainWindow):
         session.trust_needed.connect(self._on_trust_needed)
         self.gone.output_wanted.connect(self._show_last_output)
         self.watch.detach_wanted.connect(self.close)
+        if session.remote_flows is not None:
+            session.remote_flows.shown.connect(self._on_opened)
         self.files.failed.connect(self.notice.say)
         self.launching.failed.connect(self.notice.say)
         document.saved.connect(self.notice.hide)

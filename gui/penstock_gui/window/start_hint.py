@@ -9,6 +9,7 @@ from PySide6.QtWidgets import QAbstractScrollArea, QVBoxLayout
 from penstock_gui.session import Session
 from penstock_gui.theme import Theme
 from penstock_gui.widgets import EmptyState
+from penstock_gui.widgets.wording import one_line
 
 
 class StartHint(EmptyState):
@@ -32,6 +33,7 @@ class StartHint(EmptyState):
         self._box.addWidget(self, 0, Qt.AlignmentFlag.AlignCenter)
         for bar in (over.horizontalScrollBar(), over.verticalScrollBar()):
             bar.valueChanged.connect(self._recentre)
+        session.engine.changed.connect(self.refresh)
         document = session.document
         for signal in (document.reset, document.routine_added, document.routine_removed):
             signal.connect(self.refresh)
@@ -39,6 +41,11 @@ class StartHint(EmptyState):
 
     def refresh(self) -> None:
         """Show while the flow has no routine."""
+        engine = self._session.engine
+        if engine.placement == "attached":
+            name = one_line(engine.name or "The program", 60)
+            self.say("No job yet", f"{name} is attached to. Its flow is drawn when a job runs.")
+            self.drop_button()
         self.setVisible(not self._session.document.ids())
 
     def _recentre(self) -> None:

@@ -1,0 +1,91 @@
+"""The flows of a program's jobs, drawn from what the program tells of them."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from PySide6.QtCore import QObject, Signal
+
+from penstock.errors import FlowError
+from penstock.flow import Flow, RoutineSpec
+from penstock.host import FlowPicture
+from penstock.observe import JobView
+from penstock_gui.bridge import EngineBridge
+from penstock_gui.document import FlowDocument
+from penstock_gui.session.client import Client
+
+_KEPT = 100
+
+
+class RemoteFlows(QObject):
+    """Asks for the flow of each job once, and has the document show the one of the shown job.
+
+    Jobs of one flow share what is drawn: going from one to the other moves nothing.
+
+    Signals:
+        shown(): the document shows another flow
+    """
+
+    shown = Signal()
+
+    def __init__(
+        self,
+        client: Client,
+        bridge: EngineBridge,
+        document: FlowDocument,
+        parent: QObject | None = None,
+    ) -> None:
+        super().__init__(parent)
+        self._document = document
+        self._pictures: dict[str, FlowPicture] = {}
+        self._job_id: str | None = None
+        self._drawn: FlowPicture | None = None
+        bridge.job_started.connect(client.ask_flow)
+        bridge.flow_told.connect(self._on_flow_told)
+
+    def show(self, job_id: object) -> None:
+        """Another job is shown: draw its flow, now or when it is known."""
+        self._job_id = job_id if isinstance(job_id, str) else None
+        picture = self._pictures.get(self._job_id or "")
+        if picture is None:
+            return
+        drawn = replace(picture, job_id="")
+        if drawn != self._drawn:
+            self._drawn = drawn
+            self._document.show(flow_of(picture))
+            self.shown.emit()
+
+    def _on_flow_told(self, told: FlowPicture) -> None:
+        if not told.kept:
+            return
+        self._pictures.pop(told.job_id, None)
+        while len(self._pictures) >= _KEPT:
+            del self._pictures[next(iter(self._pictures))]
+        self._pictures[told.job_id] = told
+        if told.job_id == self._job_id:
+            self.show(told.job_id)
+
+
+def flow_of(picture: FlowPicture) -> Flow:
+    """A flow that looks like the one of the picture; it can be looked at, not run here.
+
+    A connection that no flow of ours could have is left out.
+    """
+    flow = Flow(picture.flow)
+    for one in picture.routines:
+        flow.add(one.id, RoutineSpec(one.type, slots=one.slots, events=one.events, doc=one.doc))
+    for event, slot in picture.connections:
+        try:
+            flow.connect(event, slot)
+        except FlowError:
+            continue
+    return flow
+
+
+def first_to_show(views: dict[str, JobView]) -> str | None:
+    """The job somebody who comes would look at: one that is held, else the newest that lives."""
+
+    def rank(view: JobView) -> tuple[bool, bool, float]:
+        return view.held is not None, not view.is_over, view.started or 0.0
+
+    return max(views, key=lambda job_id: rank(views[job_id]), default=None)
