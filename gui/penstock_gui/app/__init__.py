@@ -6,7 +6,8 @@ General layout:
     guards      what keeps Python and Qt from crashing each other
     collector   garbage collection on the GUI thread only
     crash_log   where a crash leaves its stacks
-    run         builds application, engine, session and window, runs and ends them
+    desk        a window with its engine, session and document
+    run         builds the application and the desk, runs and ends them
 """
 
 from __future__ import annotations

@@ -12,24 +12,22 @@ from collections.abc import Callable
 from pathlib import Path
 from types import FrameType
 
-from PySide6.QtCore import QCoreApplication, QEvent, QObject, QSettings, QTimer
+from PySide6.QtCore import QCoreApplication, QSettings, QTimer
 from PySide6.QtWidgets import QApplication
 
 from penstock.errors import FlowFileError
-from penstock.host import EngineClient, HostProcess, LaunchSettings
+from penstock.host import HostProcess
 from penstock_gui.app.collector import Collector
 from penstock_gui.app.crash_log import CrashLog, state_folder
+from penstock_gui.app.desk import Desk
 from penstock_gui.app.display import choose_platform
 from penstock_gui.app.guards import guard_references, share_the_interpreter
 from penstock_gui.app.options import Options
 from penstock_gui.app.qt_messages import QtMessages
 from penstock_gui.assets import resource
-from penstock_gui.bridge import EngineBridge
-from penstock_gui.document import FlowDocument
-from penstock_gui.session import Placement, Session
 from penstock_gui.settings import Settings
 from penstock_gui.theme import Theme
-from penstock_gui.window import ErrorReporter, FaultLog, MainWindow, Silent, install_hooks
+from penstock_gui.window import ErrorReporter, FaultLog, Silent, install_hooks
 
 BAD_INPUT = 2
 CLOSE_LIMIT = 3.0
@@ -97,16 +95,15 @@ class Program:
         self._theme = Theme(self._settings.theme)
         self._theme.apply(app)
         self._collector = Collector(self._is_idle)
-        self._process = None if options.in_process else HostProcess()
-        self._client = EngineClient(link=self._process)
-        self._document = FlowDocument()
-        self._bridge = EngineBridge(self._client)
-        placement: Placement = "window" if options.in_process else "own"
-        self._session = Session(self._document, self._client, self._bridge, placement)
-        self._session.launch_changed.connect(self._use_launch)
-        self._session.trusted = self._is_trusted
-        questions = Silent() if options.silent else None
-        self._window = MainWindow(self._session, self._theme, self._settings, questions)
+        self._desk = Desk(
+            self._theme,
+            self._settings,
+            None if options.in_process else HostProcess(),
+            "window" if options.in_process else "own",
+            self._is_trusted,
+            Silent() if options.silent else None,
+        )
+        self._window, self._session = self._desk.window, self._desk.session
         self._reporter = ErrorReporter(
             faults, self._theme, None if options.silent else self._window
         )
@@ -135,7 +132,7 @@ class Program:
             self._window.files.load(flow)
             return True
         try:
-            self._document.load(flow)
+            self._desk.document.load(flow)
         except FlowFileError as error:
             print(f"penstock open: {error}", file=sys.stderr)
             return False
@@ -160,10 +157,6 @@ class Program:
         shipped = resource("examples").resolve()
         within = folder == shipped or shipped in folder.parents
         return self._runs_trusted or within or self._settings.is_trusted(folder)
-
-    def _use_launch(self, settings: LaunchSettings) -> None:
-        if self._process is not None:
-            self._process.settings = settings
 
     def _is_idle(self) -> bool:
         return not self._session.live_jobs
@@ -205,21 +198,10 @@ class Program:
 
     def _end(self) -> None:
         """Engine first, then what listens to it, then widgets, then what is left of both."""
-        self._window.vitals.stop()
         self._reporter.stop()
-        self._window.hide()
-        self._client.close(CLOSE_LIMIT)
-        self._bridge.stop()
+        self._desk.leave(CLOSE_LIMIT)
         self._settings.sync()
-        self._window.deleteLater()
-        for one in (self._session, self._bridge, self._document, self._reporter):
-            one.deleteLater()
-        _delete_now()
+        self._reporter.deleteLater()
+        self._desk.end(CLOSE_LIMIT)
         self._collector.stop()
         gc.collect()
-
-
-def _delete_now() -> None:
-    """Deliver the deletions while everything they may need is still there."""
-    no_one: QObject | None = None
-    QCoreApplication.sendPostedEvents(no_one, QEvent.Type.DeferredDelete.value)
