@@ -203,21 +203,26 @@ class CapturedStream(io.TextIOBase):
         """Collect it and write it on."""
         if type(text) is not str:
             text = _exact(text)
+        end = text.rfind("\n") + 1
         if self.collects and text:
             token = acting_token()
             writer = get_ident() if token is None else token
-            line = self.lines.pop(writer, None)
-            end = text.rfind("\n") + 1
-            if not end and line is None and len(text) < MAX_LINE and len(self.lines) < MAX_SOURCES:
-                self.lines[writer] = [text]
-            elif end == len(text):
-                self._log(token, text if line is None else "".join((*line, text)))
+            lines = self.lines
+            line = lines.pop(writer, None)
+            if line is None:
+                line = [text]
             else:
-                self._keep(token, writer, line or [], text, end)
+                line.append(text)
+            if end and end == len(text):
+                self._log(token, "".join(line))
+            elif end:
+                self._begin_line(token, writer, line, end)
+            elif len(line) < MAX_PARTS and len(text) < MAX_LINE and len(lines) < MAX_SOURCES:
+                lines[writer] = line
+            else:
+                self._log(token, "".join(line))
             if not self._capture.told:
                 self._capture.tell()
-        else:
-            end = 0
         real = self.real
         if real is not None:
             real.write(text)
@@ -225,24 +230,22 @@ class CapturedStream(io.TextIOBase):
                 real.flush()
         return len(text)
 
+    def _begin_line(
+        self, token: Token | None, writer: Token | int, line: list[str], end: int
+    ) -> None:
+        """Log a line, the last part of which ends it at `end`; what is behind begins another."""
+        line[-1], rest = line[-1][:end], line[-1][end:]
+        if len(rest) < MAX_LINE and len(self.lines) < MAX_SOURCES:
+            self.lines[writer] = [rest]
+        else:
+            line.append(rest)
+        self._log(token, "".join(line))
+
     def _log(self, token: Token | None, text: str) -> None:
         self.log.append((token, text))
         self.logged += len(text)
         if self.logged > LOGGED:
             self._capture.collect(self)
-
-    def _keep(
-        self, token: Token | None, writer: Token | int, line: list[str], text: str, end: int
-    ) -> None:
-        """Keep what has no end yet, unless that gets too much."""
-        if end:
-            self._log(token, "".join((*line, text[:end])))
-            line, text = [], text[end:]
-        line.append(text)
-        if len(text) < MAX_LINE and len(line) < MAX_PARTS and len(self.lines) < MAX_SOURCES:
-            self.lines[writer] = line
-        else:
-            self._log(token, "".join(line))
 
     def flush(self) -> None:
         """The real stream's."""

@@ -214,6 +214,8 @@ def test_a_line_that_is_too_long_is_not_waited_for(streams: Streams) -> None:
     streams.start()
     sys.stdout.write("x" * MAX_LINE)
     assert texts(streams.capture.take()) == {("", "stdout"): "x" * MAX_LINE}
+    sys.stdout.write("one\n" + "x" * MAX_LINE)
+    assert texts(streams.capture.take()) == {("", "stdout"): "one\n" + "x" * MAX_LINE}
     for _ in range(output.MAX_PARTS):
         sys.stdout.write(".")
     assert texts(streams.capture.take()) == {("", "stdout"): "." * output.MAX_PARTS}
@@ -298,6 +300,18 @@ def test_more_sources_than_are_kept_are_counted_too(
     assert printed[-1].text == f"{MAX_SOURCES + 99:05}\n"
     (nobody,) = [one for one in printed if not one.job_id]
     assert nobody.lost >= 600
+
+
+def test_what_nobody_takes_is_bounded(streams: Streams) -> None:
+    streams.start()
+    for number in range(50_000):
+        print(number)
+    captured = sys.stdout
+    assert isinstance(captured, CapturedStream)
+
+    assert sum(len(text) for _, text in captured.log) <= output.LOGGED
+    kept = sum(map(len, streams.capture._sources[("", "", "stdout")].texts))
+    assert kept == KEPT_CHARACTERS
 
 
 def test_what_dropped_sources_had_makes_room(
