@@ -349,7 +349,7 @@ def test_the_summary_counts_running_and_paused_jobs(
 
 
 def test_in_a_narrow_dock_progress_has_room(panel: JobsPanel) -> None:
-    for wide, hidden in ((380, True), (600, False)):
+    for wide, hidden in ((324, [True, True]), (380, [True, False]), (600, [False, False])):
         panel.resize(wide, 300)
-        assert panel.table.isColumnHidden(STARTED) == hidden
+        assert [panel.table.isColumnHidden(one) for one in (STARTED, DURATION)] == hidden
         assert panel.table.columnWidth(PROGRESS) > 80

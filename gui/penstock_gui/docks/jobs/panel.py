@@ -18,14 +18,15 @@ from PySide6.QtWidgets import (
 
 from penstock_gui.bridge import PacedTimer
 from penstock_gui.docks.jobs.line import JobLine
-from penstock_gui.docks.jobs.model import STARTED, JobsModel
+from penstock_gui.docks.jobs.model import DURATION, STARTED, JobsModel
 from penstock_gui.session import Session
 from penstock_gui.theme import Theme
 from penstock_gui.widgets import ElidedLabel, EmptyState, PlainLabel, RowTable
 
 REFRESH_MS = 250
 _WIDTHS = (112, 92, None, 74, 76)
-_WIDE = 440  # from here on there is room for when a job was started
+# From these widths of the dock on there is room for the column; a number is never cut.
+_ROOM = {STARTED: 440, DURATION: 350}
 _NO_JOB = "Choose a job first"
 _OVER = "The job has ended"
 
@@ -234,7 +235,8 @@ class JobsPanel(QWidget):
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
-        self.table.setColumnHidden(STARTED, self.width() < _WIDE)
+        for column, wide in _ROOM.items():
+            self.table.setColumnHidden(column, self.width() < wide)
 
     def showEvent(self, event: QShowEvent) -> None:
         super().showEvent(event)

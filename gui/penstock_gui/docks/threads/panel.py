@@ -15,7 +15,7 @@ from penstock_gui.theme import Theme
 from penstock_gui.widgets import EmptyState, RowTable
 
 POLL_MS = 220
-_WIDTHS = (100, 106, 44, None, 86)
+_WIDTHS = (92, 106, 40, None, 70)
 
 
 class ThreadsPanel(QWidget):
