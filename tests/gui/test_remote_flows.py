@@ -106,6 +106,23 @@ def test_a_job_that_is_held_is_looked_at_first(session: Session, client: Scripte
     assert session.job_id == "2"
 
 
+def test_what_is_held_later_is_shown_until_the_person_has_chosen(
+    session: Session, client: ScriptedClient
+) -> None:
+    for job_id in ("1", "2"):
+        client.tell_started(job_id, "etl", ["read", "store"])
+    hear(session)
+    assert session.job_id == "2"
+    client.tell_held("1", "store")
+    hear(session)
+    assert session.job_id == "1"
+
+    session.show_job("2")
+    client.tell_progress("1", {})
+    hear(session)
+    assert session.job_id == "2"
+
+
 def test_a_job_that_is_forgotten_draws_nothing(session: Session, client: ScriptedClient) -> None:
     client.tell_started("1", "etl", ["read"])
     client.tell(FlowPicture("1", "", (), (), kept=False))

@@ -6,7 +6,6 @@ import threading
 from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import replace
-from itertools import count
 from typing import Any, Protocol
 
 from penstock.errors import PenstockError
@@ -45,9 +44,10 @@ from penstock.host.protocol import (
     Told,
 )
 from penstock.host.wire import LOST
-from penstock.observe import JobEnded
+from penstock.observe import JobEnded, JobStarted
 
 KEPT_VALUES = 200
+_LONGEST_ID = 15
 _NO_POOL = PoolUse(0, 0, 0, 0, 0, 0)
 _Ask = AskThreads | AskSnapshot | AskValues | AskFlow
 
@@ -129,9 +129,11 @@ class EngineClient:
 
     def __init__(self, workers: int | None = None, link: Link | None = None) -> None:
         self._link: Link = InProcess(workers) if link is None else link
-        self._ids = count(1)
+        self._last_id = 0
         self._closed = False
-        self._lock = threading.Lock()  # guards `_asked`; never held while calling out
+        self._lock = (
+            threading.Lock()
+        )  # guards `_asked` and `_last_id`; never held while calling out
         self._asked: set[_Ask] = set()
         self._threads = ThreadTable(_NO_POOL, ())
         self._snapshot = EngineSnapshot((), _NO_POOL, 0)
@@ -156,7 +158,9 @@ class EngineClient:
         """
         if self._closed:
             raise PenstockError("the engine is closed and starts no jobs")
-        job_id = str(next(self._ids))
+        with self._lock:
+            self._last_id += 1
+            job_id = str(self._last_id)
         self._link.send(Start(job_id, flow_json, folder, dict(entry_params or {})))
         return job_id
 
@@ -284,6 +288,8 @@ class EngineClient:
 
     def _hear(self, told: Told | Answer) -> None:
         match told:
+            case JobStarted():
+                self._skip_id(told.job_id)
             case JobEnded():
                 if told.status == LOST:
                     self._lost_jobs.add(told.job_id)
@@ -308,6 +314,12 @@ class EngineClient:
                 self._after(told)
             case _:
                 pass
+
+    def _skip_id(self, job_id: str) -> None:
+        """Somebody else may start jobs there, too; ids of both are counted."""
+        if job_id.isdecimal() and len(job_id) < _LONGEST_ID:
+            with self._lock:
+                self._last_id = max(self._last_id, int(job_id))
 
     def _answered(self, ask: _Ask) -> None:
         with self._lock:

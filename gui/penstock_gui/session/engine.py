@@ -70,11 +70,13 @@ class EngineProcess(QObject):
     @property
     def why_not_steer(self) -> str:
         """Why this window only watches, "" when it steers."""
+        if self._up is None and self.placement == "attached":
+            return f"{self._name or 'the program'} is out of reach"
         if self._in_control or self._up is None:
             return ""
         if self._up.grant == "view":
             return f"{self._up.name} lets others watch only"
-        return f"another window steers {self._up.name}: take over first"
+        return f"this window doesn't steer {self._up.name}: take over first"
 
     @property
     def why_not_start(self) -> str:

@@ -107,6 +107,7 @@ class Session(QObject):
         self.view_centre: Callable[[], Point] | None = None
         self._job_id: str | None = None
         self._former_job: str | None = None
+        self._offered: str | None = None
         self._mode = "idle"
         self._selection = NOTHING
         self._asked: Path | None = None
@@ -460,8 +461,13 @@ class Session(QObject):
     # What others tell.
 
     def _show_first(self) -> None:
-        if self._job_id is None:
-            self.show_job(first_to_show(self.bridge.views))
+        """Until the person chooses one, the job that asks most for being looked at."""
+        if self._job_id != self._offered:
+            return
+        first = first_to_show(self.bridge.views)
+        if self._offered is None or (first is not None and self.bridge.views[first].held):
+            self._offered = first
+            self.show_job(first)
 
     def _on_document_replaced(self) -> None:
         self.undo.clear()

@@ -8,6 +8,7 @@ from PySide6.QtWidgets import QWidget
 from penstock_gui.session import Session
 from penstock_gui.theme import Theme
 from penstock_gui.widgets import DockHeader, PlainLabel
+from penstock_gui.widgets.wording import one_line
 from penstock_gui.window.actions import Actions
 
 _BUTTONS = ("edit.undo", "edit.redo")
@@ -39,6 +40,7 @@ class CanvasHeader(DockHeader):
             session.undo.indexChanged,
             session.job_selected,
             session.mode_changed,
+            session.engine.changed,
         ):
             signal.connect(self.refresh)
         self.refresh()
@@ -55,6 +57,8 @@ class CanvasHeader(DockHeader):
         name = session.document.flow.name
         self.set_title(f"{name} •" if changed else name)
         words = "unsaved" if changed else "saved" if session.document.path else "no file yet"
+        if session.engine.placement == "attached" and not session.document.path:
+            words = f"as {one_line(session.engine.name or 'the program', 40)} runs it"
         if session.job_id is not None and session.job_flow_differs:
             over = session.view is not None and session.view.is_over
             words += f"  ·  job {session.job_id} {'ran' if over else 'runs'} the flow as it was"

@@ -134,12 +134,12 @@ class WatchBar(OfferBar):
     def refresh(self) -> None:
         """Say why nothing can be steered, or nothing."""
         engine = self._session.engine
-        if not engine.why_not_steer:
+        if engine.up is None or engine.in_control:
             self.hide()
             return
         name = one_line(engine.name, 60)
-        why = "Another window steers it." if engine.may_take_over else "It lets others watch only."
-        self._text.setText(f"You watch {name}. {why}")
+        why = "this window doesn't steer it" if engine.may_take_over else "it allows no more"
+        self._text.setText(f"You watch {name}: {why}.")
         self.take_over_button.setVisible(engine.may_take_over)
         self.detach_button.setVisible(engine.placement == "attached")
         self.show()

@@ -122,10 +122,11 @@ def engine_tip(engine: EngineProcess) -> str:
 
 def gone_text(engine: EngineProcess, gone: HostGone, lost: int) -> str:
     """How an engine ended and what it was doing; ``lost`` is how many jobs went with it."""
-    if not gone.pid:
-        return f"The engine isn't there: {wording.one_line(gone.text, _MAX_REASON)}."
     if engine.placement == "attached":
-        text = f"{wording.one_line(engine.name, _MAX_NAME)} (process {gone.pid}) is out of reach"
+        name = wording.one_line(engine.name, _MAX_NAME) or "The program"
+        text = f"{name}{f' (process {gone.pid})' if gone.pid else ''} is out of reach"
+    elif not gone.pid:
+        return f"The engine isn't there: {wording.one_line(gone.text, _MAX_REASON)}."
     else:
         text = f"The engine's process {gone.pid} has ended"
     text += f": {wording.one_line(gone.text, _MAX_REASON)}."
@@ -170,7 +171,7 @@ def _within(path: str, folder: str) -> str:
 def _ran(running: tuple[tuple[str, str], ...]) -> str:
     """``read and parse of job 1, rank of job 2``."""
     by_job: dict[str, list[str]] = {}
-    for job_id, routine in running[:_MOST_RAN]:
+    for job_id, routine in sorted(running)[:_MOST_RAN]:
         by_job.setdefault(job_id, []).append(wording.one_line(routine, _MAX_NAME))
     parts = [f"{_listed(names)} of job {job_id}" for job_id, names in by_job.items()]
     more = len(running) - _MOST_RAN

@@ -300,7 +300,7 @@ def test_who_only_watches_can_t_steer_and_is_told_why(attached: Desk) -> None:
     attached.session.show_job("1")
 
     assert attached.window.watch.isVisible()
-    assert attached.window.watch.text == "You watch etl. Another window steers it."
+    assert attached.window.watch.text == "You watch etl: this window doesn't steer it."
     for action in ("run.run", "run.pause", "run.stop", "run.breakpoint"):
         assert not attached.can(action)
         assert "take over first" in attached.why(action)
@@ -317,7 +317,7 @@ def test_a_program_that_lets_others_watch_only_can_t_be_taken_over(attached: Des
     attached.client.tell_up(99, "etl", grant="view", in_control=False)
     attached.hear()
 
-    assert attached.window.watch.text == "You watch etl. It lets others watch only."
+    assert attached.window.watch.text == "You watch etl: it allows no more."
     assert attached.window.watch.take_over_button.isHidden()
     assert not attached.window.watch.detach_button.isHidden()
 
@@ -333,6 +333,8 @@ def test_a_program_that_is_gone_is_said_by_its_name(attached: Desk) -> None:
         "etl (process 99) is out of reach: the connection is closed."
     )
     assert attached.window.gone.restart_button.isHidden()
+    assert "etl is out of reach" in attached.why("run.run")
+    assert not attached.window.watch.isVisible()
 
 
 def change(desk: Desk, *names: str) -> None:
