@@ -16,9 +16,14 @@ General layout:
     engine      a runtime that carries out commands: what a host is made of
     client      EngineClient, over a link to an engine
     wire        the client's end of a connection to a host
+    server      the host's end: clients of an engine, what they may do
+    outbox      what waits to be told to a client, and what late ones must hear
+    attaching   programs that a window can attach to
+    transport   authenticated connections; handshake, sockets: what they are made of
     process     the link to a host of our own, from its start to its end
 """
 
+from penstock.host.attaching import Host, Listening, attach, listen, listening
 from penstock.host.client import EngineClient, Link
 from penstock.host.engine import HostedEngine
 from penstock.host.interpreter import check_interpreter
@@ -66,6 +71,7 @@ __all__ = [
     "EngineSnapshot",
     "FlowPicture",
     "Grant",
+    "Host",
     "HostGone",
     "HostProcess",
     "HostUp",
@@ -73,6 +79,7 @@ __all__ = [
     "JobSnapshot",
     "LaunchSettings",
     "Link",
+    "Listening",
     "PoolUse",
     "Printed",
     "Reply",
@@ -87,8 +94,11 @@ __all__ = [
     "ValueItem",
     "ValuePage",
     "ValueSample",
+    "attach",
     "check_interpreter",
     "launch_file",
+    "listen",
+    "listening",
     "load_launch",
     "save_launch",
 ]

@@ -57,7 +57,7 @@ STATE_SECONDS = 0.004
 """Between two fetches of state; more often would cost an engine of many short jobs too much."""
 MAX_CONNECTIONS = 8
 _FLUSH_SECONDS = 1.0
-_GRANTS: tuple[Grant, ...] = ("view", "control", "evaluate")
+GRANTS: tuple[Grant, ...] = ("view", "control", "evaluate")
 _Ask = AskThreads | AskSnapshot | AskValues | AskFlow
 _log = logging.getLogger(__name__)
 
@@ -482,7 +482,7 @@ class _Peer:
 
 
 def _may(grant: Grant, needed: Grant) -> bool:
-    return _GRANTS.index(grant) >= _GRANTS.index(needed)
+    return GRANTS.index(grant) >= GRANTS.index(needed)
 
 
 def _question(told: object) -> object:

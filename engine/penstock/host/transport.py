@@ -18,6 +18,7 @@ import selectors
 import socket
 import struct
 import threading
+import weakref
 from contextlib import suppress
 from multiprocessing.connection import wait
 from pathlib import Path
@@ -34,6 +35,7 @@ MAX_PENDING = 8
 _CHUNK = 256 * 1024
 _PAUSE = 1.0
 _LENGTH = struct.Struct(">I")
+_sockets: weakref.WeakSet[socket.socket] = weakref.WeakSet()
 
 
 class Gone(ConnectionError):
@@ -45,6 +47,7 @@ class Connection:
 
     def __init__(self, ready: socket.socket) -> None:
         self._socket = ready
+        _sockets.add(ready)
         self._received = bytearray()
         self._sending = threading.Lock()  # held while in `send`, so that `close` can wait for it
         self._receiving = threading.Lock()  # held while in `receive`, likewise
@@ -127,6 +130,7 @@ class Listener:
         self._paused_until = 0.0
         check_key(self._key)
         self._socket = bind(self.path)
+        _sockets.add(self._socket)
         try:
             if self._key_path is not None:
                 write_private(self._key_path, self._key)
@@ -326,3 +330,13 @@ def _blocking(peer: socket.socket) -> socket.socket:
 
 def _why(error: Exception) -> str:
     return (isinstance(error, OSError) and error.strerror) or str(error) or type(error).__name__
+
+
+def _close_in_child() -> None:
+    """A forked child would keep ends open that the other side must see closed as we die."""
+    for each in tuple(_sockets):
+        each.close()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_close_in_child)

@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Executor
 from dataclasses import dataclass
+from importlib import import_module
 from time import monotonic
 from types import TracebackType
 from typing import Any, Self
@@ -69,6 +70,9 @@ class Runtime:
     ) -> None:
         _check_loop(loop)
         self._put_together(_pool(workers, thread_pool), loop, instruments, check_types)
+        if os.environ.get("PENSTOCK_LISTEN"):
+            # Named, not imported: a host is made of runtimes, not they of it.
+            import_module("penstock.host.attaching").asked.answer(self)
 
     def _put_together(
         self,
