@@ -23,6 +23,7 @@ General layout:
     process     the link to a host of our own, from its start to its end
 """
 
+from penstock.host.attached import Attached
 from penstock.host.attaching import Host, Listening, attach, listen, listening
 from penstock.host.client import EngineClient, Link
 from penstock.host.engine import HostedEngine
@@ -63,6 +64,7 @@ __all__ = [
     "LOST",
     "PLAIN_TYPES",
     "Answer",
+    "Attached",
     "BreakpointSpec",
     "CommandRefused",
     "ControlChanged",

@@ -2,6 +2,7 @@
 
 General layout:
     options     the command line
+    programs    finds a program that listens
     display     whether a window can be opened at all
     guards      what keeps Python and Qt from crashing each other
     collector   garbage collection on the GUI thread only
@@ -31,5 +32,8 @@ def main(argv: list[str] | None = None) -> int:
 
     try:
         return run(options)
+    except BadOption as error:  # what only a look at this machine can tell
+        print(f"penstock open: {error}", file=sys.stderr)
+        return 2
     except KeyboardInterrupt:  # before the window catches it
         return 130

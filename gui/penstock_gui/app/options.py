@@ -23,7 +23,8 @@ class BadOption(Exception):
 class Options:
     """What is asked for. ``quit_after`` is in seconds; None leaves the window to the person.
 
-    ``in_process`` runs jobs in the window's process instead of one of their own.
+    ``in_process`` runs jobs in the window's process instead of one of their own. ``attach`` names a
+    program that listens: its name, its process number, or the path of its socket.
     """
 
     flow: Path | None = None
@@ -31,6 +32,7 @@ class Options:
     screenshot: Path | None = None
     quit_after: float | None = None
     in_process: bool = False
+    attach: str | None = None
 
     @property
     def silent(self) -> bool:
@@ -53,7 +55,9 @@ def parse(argv: list[str]) -> Options:
     if quit_after is None and screenshot is not None:
         quit_after = SCREENSHOT_AFTER
     flow = None if given.flow is None else _flow(given.flow)
-    return Options(flow, given.run, screenshot, quit_after, given.in_process)
+    if given.attach is not None and (given.run or given.in_process or flow is not None):
+        raise BadOption("--attach: no flow is opened or run then, the program's jobs are watched")
+    return Options(flow, given.run, screenshot, quit_after, given.in_process, given.attach)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -68,6 +72,11 @@ def _parser() -> argparse.ArgumentParser:
         "--in-process",
         action="store_true",
         help="run jobs in the window's own process, which they can slow down and end",
+    )
+    parser.add_argument(
+        "--attach",
+        metavar="PROGRAM",
+        help="watch a program that listens: its name, process number, or the path of its socket",
     )
     parser.add_argument(
         "--screenshot", metavar="FILE", help="save a picture of the window, then quit"

@@ -16,18 +16,21 @@ from PySide6.QtCore import QCoreApplication, QSettings, QTimer
 from PySide6.QtWidgets import QApplication
 
 from penstock.errors import FlowFileError
-from penstock.host import HostProcess
+from penstock.host import Attached, HostProcess, Link, Listening, listening
 from penstock_gui.app.collector import Collector
 from penstock_gui.app.crash_log import CrashLog, state_folder
 from penstock_gui.app.desk import Desk
 from penstock_gui.app.display import choose_platform
 from penstock_gui.app.guards import guard_references, share_the_interpreter
 from penstock_gui.app.options import Options
+from penstock_gui.app.programs import find_program
 from penstock_gui.app.qt_messages import QtMessages
 from penstock_gui.assets import resource
+from penstock_gui.session import Placement
 from penstock_gui.settings import Settings
 from penstock_gui.theme import Theme
 from penstock_gui.window import ErrorReporter, FaultLog, Silent, install_hooks
+from penstock_gui.window.attach_dialog import Attaching, Leaving, Listens
 
 BAD_INPUT = 2
 CLOSE_LIMIT = 3.0
@@ -35,7 +38,11 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 def run(options: Options) -> int:
-    """Open the window and stay until it is closed; returns the exit code."""
+    """Open the window and stay until it is closed; returns the exit code.
+
+    Raises BadOption for a program to attach to that isn't there.
+    """
+    program = None if options.attach is None else find_program(options.attach)
     reason = choose_platform(options.screenshot is not None, os.environ)
     if reason is not None:
         print(f"penstock open: {reason}", file=sys.stderr)
@@ -51,7 +58,7 @@ def run(options: Options) -> int:
     crash_log.open()
     unhook = install_hooks(faults)
     try:
-        code = Program(app, options, faults).run()
+        code = Program(app, options, faults, program).run()
     finally:
         unhook()
         messages.uninstall()
@@ -84,7 +91,13 @@ def _leave(code: int) -> None:
 class Program:
     """One run of the window, from its parts to their end."""
 
-    def __init__(self, app: QApplication, options: Options, faults: FaultLog) -> None:
+    def __init__(
+        self,
+        app: QApplication,
+        options: Options,
+        faults: FaultLog,
+        program: Listening | None = None,
+    ) -> None:
         self._app = app
         self._options = options
         self._code = 0
@@ -95,14 +108,18 @@ class Program:
         self._theme = Theme(self._settings.theme)
         self._theme.apply(app)
         self._collector = Collector(self._is_idle)
+        self._attaching = Attaching(listening, self._attach)
+        link, placement = _way_to_engine(options, program)
         self._desk = Desk(
             self._theme,
             self._settings,
-            None if options.in_process else HostProcess(),
-            "window" if options.in_process else "own",
+            link,
+            placement,
             self._is_trusted,
             Silent() if options.silent else None,
+            self._attaching,
         )
+        self._others: list[Desk] = []
         self._window, self._session = self._desk.window, self._desk.session
         self._reporter = ErrorReporter(
             faults, self._theme, None if options.silent else self._window
@@ -114,7 +131,7 @@ class Program:
         if not self._open_flow():
             self._end()
             return BAD_INPUT
-        self._window.closed.connect(self._leave)
+        self._window.closed.connect(self._on_closed)
         restore = self._catch_signals()
         self._window.show()
         self._schedule()
@@ -158,6 +175,43 @@ class Program:
         within = folder == shipped or shipped in folder.parents
         return self._runs_trusted or within or self._settings.is_trusted(folder)
 
+    def _attach(self, listener: Listens, leaving: Leaving) -> None:
+        """Open a window on a program; it is told there when the program isn't reached."""
+        if not isinstance(listener, Listening):
+            raise TypeError(f"{listener!r} wasn't listed here")
+        link = Attached(listener, leaving)
+        desk = Desk(
+            self._theme,
+            self._settings,
+            link,
+            "attached",
+            self._is_trusted,
+            attaching=self._attaching,
+        )
+        self._others.append(desk)
+        desk.window.closed.connect(self._on_closed_later)
+        desk.window.show()
+
+    def _on_closed(self) -> None:
+        """The first window's engine ends with it; windows on programs stay, and are the program."""
+        self._others = [desk for desk in self._others if desk.window.isVisible()]
+        if self._others:
+            self._desk.leave(CLOSE_LIMIT)
+        else:
+            self._leave()
+
+    def _on_closed_later(self) -> None:
+        """A window on a program was closed: it goes once Qt is done with its closing."""
+        QTimer.singleShot(0, self._window, self._end_closed)
+
+    def _end_closed(self) -> None:
+        closed = [desk for desk in self._others if not desk.window.isVisible()]
+        self._others = [desk for desk in self._others if desk not in closed]
+        for desk in closed:
+            desk.end(CLOSE_LIMIT)
+        if self._desk.is_left and not self._others:
+            self._leave()
+
     def _is_idle(self) -> bool:
         return not self._session.live_jobs
 
@@ -199,9 +253,18 @@ class Program:
     def _end(self) -> None:
         """Engine first, then what listens to it, then widgets, then what is left of both."""
         self._reporter.stop()
+        for desk in self._others:
+            desk.end(CLOSE_LIMIT)
         self._desk.leave(CLOSE_LIMIT)
         self._settings.sync()
         self._reporter.deleteLater()
         self._desk.end(CLOSE_LIMIT)
         self._collector.stop()
         gc.collect()
+
+
+def _way_to_engine(options: Options, program: Listening | None) -> tuple[Link | None, Placement]:
+    """Where the first window's jobs run."""
+    if program is not None:
+        return Attached(program), "attached"
+    return (None, "window") if options.in_process else (HostProcess(), "own")

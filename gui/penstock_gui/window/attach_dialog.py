@@ -37,7 +37,7 @@ from penstock_gui.widgets.wording import clock, duration, one_line
 
 REFRESH_MS = 1_000
 SIZE = QSize(560, 380)
-CODE = "import penstock.host\npenstock.host.listen()"
+CODE = "import penstock.host\npenstock.host.listen(runtime)"
 VARIABLE = "PENSTOCK_LISTEN=1"
 HEADERS = ("Program", "Process", "Listens for", "Lets you")
 NAME, PROCESS, SINCE, GRANT = range(4)
@@ -257,7 +257,10 @@ class AttachDialog(QDialog):
         panel.setObjectName("panel")
         panel.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
         title = PlainLabel(theme, "No program listens", font="body.strong", selectable=False)
-        why = "Put these two lines into a program of yours, and it is listed here while it runs:"
+        why = (
+            "Put these two lines into a program of yours, behind the one that makes its Runtime,"
+            " and it is listed here while it runs:"
+        )
         code = PlainLabel(theme, CODE, font="mono")
         code.setAccessibleName("Lines to put into a program")
         self.copy_button = QToolButton()
@@ -266,7 +269,7 @@ class AttachDialog(QDialog):
         self.copy_button.setToolTip("Copy the two lines")
         self.copy_button.setAccessibleName("Copy the two lines")
         self.copy_button.clicked.connect(lambda: QGuiApplication.clipboard().setText(CODE))
-        other = f"Or start it with {VARIABLE} in its environment."
+        other = f"Or change nothing, and start it with {VARIABLE} in its environment."
         line = QHBoxLayout()
         line.setSpacing(12)
         line.addStretch(1)
