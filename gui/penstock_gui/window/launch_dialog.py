@@ -20,6 +20,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from penstock.errors import InvalidValue
 from penstock.host import LaunchSettings
 from penstock_gui.theme import Theme
 from penstock_gui.widgets import PlainLabel
@@ -207,8 +208,14 @@ class LaunchDialog(QDialog):
 
     def check(self) -> None:
         """Start the interpreter once and say whether the engine can run there."""
+        try:
+            typed = LaunchSettings(interpreter=self.interpreter.text().strip())
+        except InvalidValue as error:
+            self.fields["interpreter"].refuse(str(error))
+            return
+        path = typed.resolved(self._question.folder).interpreter
         self.fields["interpreter"].say("Checking…")
-        self._check.ask(self.interpreter.text().strip())
+        self._check.ask(path or "")
 
     def accept(self) -> None:
         """Take the form, if all of it can be used."""

@@ -172,6 +172,19 @@ def test_an_interpreter_is_checked_when_asked_and_the_window_goes_on(
     dialog.close()
 
 
+def test_a_relative_interpreter_is_looked_for_in_the_flow_s_folder(
+    qtbot: QtBot, parent: QWidget, check: Answering
+) -> None:
+    dialog, _ = ask(parent, check, folder=Path("/flows/etl"))
+    QTest.keyClicks(dialog.interpreter, "venv/bin/python")
+    press(dialog.check_button)
+    check.go.set()
+
+    qtbot.waitUntil(lambda: "can run there" in dialog.fields["interpreter"].words, timeout=5_000)
+    assert check.asked == ["/flows/etl/venv/bin/python"]
+    dialog.close()
+
+
 def test_an_answer_about_another_interpreter_is_dropped(
     qtbot: QtBot, parent: QWidget, check: Answering
 ) -> None:
