@@ -222,3 +222,20 @@ def test_news_during_a_handlers_own_event_loop_is_not_lost(
 
     assert sorted(type(event).__name__ for (event,) in told) == ["JobHeld", "JobStarted"]
     assert isinstance(told[-1][0], JobStarted), "the handler that was interrupted hears it last"
+
+
+def test_urgent_news_waits_for_no_refresh(qtbot: QtBot, client: ScriptedClient) -> None:
+    bridge = EngineBridge(client, interval_ms=5)
+    bridge._timer.stop()  # the next refresh is far away
+    client.tell_started("1", routines=["a"])
+    qtbot.wait(50)
+    assert not bridge.views
+
+    client.is_urgent = True
+    qtbot.waitUntil(lambda: "1" in bridge.views, timeout=5000)
+    client.is_urgent = False
+    bridge.stop()
+    client.is_urgent = True
+    client.tell_started("2", routines=["a"])
+    qtbot.wait(50)
+    assert "2" not in bridge.views

@@ -103,6 +103,7 @@ class ScriptedClient:
     values: dict[tuple[str, str], RoutineValues] = field(default_factory=dict)
     lost: int = 0
     closed: bool = False
+    is_urgent: bool = False
     ways: list[float] = field(default_factory=list)
     asked: int = 0
     time: float = 1_700_000_000.0

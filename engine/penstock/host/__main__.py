@@ -27,6 +27,8 @@ BAD_INPUT = 2
 CONNECT_SECONDS = 20.0
 CLOSE_SECONDS = 3.0
 FINISH_SECONDS = 2.0
+SWITCH_SECONDS = 0.0005
+"""How long a body that computes keeps the interpreter when what happened is to be told."""
 _MAX_LINE = 16 * 1024 * 1024
 _PR_SET_PDEATHSIG = 1
 
@@ -53,6 +55,7 @@ def main() -> int:
 
 def _serve(connection: Connection, told: dict[str, Any], over: threading.Event) -> None:
     """Until the window has gone, or `over` is set."""
+    sys.setswitchinterval(SWITCH_SECONDS)
     threading.current_thread().name = f"{HOST_THREAD}-main"
     bell = Bell()
     output = OutputCapture(bell.ring_softly)

@@ -65,6 +65,11 @@ class Link(Protocol):
         """Whether there is an engine that answers questions."""
         ...
 
+    @property
+    def is_urgent(self) -> bool:
+        """Whether there is something to drain that shouldn't wait for the next refresh."""
+        ...
+
     def send(self, command: Command) -> None:
         """Have a command carried out, in order; what comes of it is told."""
         ...
@@ -105,6 +110,11 @@ class InProcess:
         """An engine answers before it has started anything."""
         return True
 
+    @property
+    def is_urgent(self) -> bool:
+        """Nothing is: a window drains more often than it should only at the routines' cost."""
+        return False
+
     def kill(self) -> None:
         raise PenstockError("the engine runs in this process, which would end as well")
 
@@ -131,9 +141,8 @@ class EngineClient:
         self._link: Link = InProcess(workers) if link is None else link
         self._last_id = 0
         self._closed = False
-        self._lock = (
-            threading.Lock()
-        )  # guards `_asked` and `_last_id`; never held while calling out
+        # Guards `_asked` and `_last_id`; never held while calling out.
+        self._lock = threading.Lock()
         self._asked: set[_Ask] = set()
         self._threads = ThreadTable(_NO_POOL, ())
         self._snapshot = EngineSnapshot((), _NO_POOL, 0)
@@ -216,6 +225,11 @@ class EngineClient:
         for one in told:
             self._hear(one)
         return told
+
+    @property
+    def is_urgent(self) -> bool:
+        """Whether `drain` gives state or answers of an engine that the window doesn't slow down."""
+        return self._link.is_urgent
 
     def make_way(self, seconds: float) -> None:
         """Begin no activation for so long, because the window needs the interpreter; 0: go on.

@@ -71,6 +71,11 @@ class HostProcess:
         return self._inbox.lost
 
     @property
+    def is_urgent(self) -> bool:
+        """Whether something that mustn't wait is to be drained."""
+        return self._inbox.is_urgent
+
+    @property
     def answers(self) -> bool:
         """Whether there is a host, be it one that is starting."""
         return self._host is not None

@@ -44,7 +44,9 @@ class Inbox:
 
     State, replies and answers are always kept. Failures and printed text beyond the capacity are
     dropped and counted in `lost`; of counters beyond it the newest of each job stay, and the others
-    are counted. ``_lock`` guards the buffer; never held while calling out.
+    are counted. ``is_urgent``: what mustn't wait is there, that is all but display.
+
+    ``_lock`` guards the buffer; never held while calling out.
     """
 
     def __init__(self, capacity: int = DISPLAY_CAPACITY) -> None:
@@ -54,6 +56,7 @@ class Inbox:
         self._buffer: list[Told | Answer] = []
         self._display = 0
         self._late: dict[str, JobProgress] = {}
+        self.is_urgent = False
 
     def put(self, told: Iterable[Told | Answer]) -> None:
         """Keep what came, in its order."""
@@ -68,6 +71,7 @@ class Inbox:
             self._buffer.clear()
             self._late.clear()
             self._display = 0
+            self.is_urgent = False
         return taken
 
     def _put(self, one: Told | Answer) -> None:
@@ -84,6 +88,8 @@ class Inbox:
                 self.lost += 1
                 return
             self._display += 1
+        else:
+            self.is_urgent = True
         if self._late and isinstance(one, EngineEvent) and one.job_id in self._late:
             self._buffer.append(self._late.pop(one.job_id))
         self._buffer.append(one)

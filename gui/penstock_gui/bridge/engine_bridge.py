@@ -7,7 +7,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import Protocol
 
-from PySide6.QtCore import QObject, Signal
+from PySide6.QtCore import QObject, QTimer, Signal
 
 from penstock.host import (
     Answer,
@@ -50,6 +50,11 @@ class Drained(Protocol):
         """Display events dropped because nobody drained in time."""
         ...
 
+    @property
+    def is_urgent(self) -> bool:
+        """Whether there is state to drain that shouldn't wait for the next refresh."""
+        ...
+
     def ask(self) -> None:
         """Ask moving jobs for their counters; returns at once."""
         ...
@@ -65,6 +70,8 @@ class Drained(Protocol):
 
 class EngineBridge(QObject):
     """Asks the client for news once per tick and folds it into one `JobView` per job.
+
+    Ticks go by the pace of the window's refreshes; urgent news needn't wait for the next one.
 
     The engine never sees this object: it is polled, on the GUI thread, by one timer. A tick
     works at most `BUDGET` seconds; what is left waits for the next tick, and meanwhile the
@@ -127,6 +134,9 @@ class EngineBridge(QObject):
         self._timer = PacedTimer(self.pace, interval_ms, paints=False, parent=self)
         self._timer.timeout.connect(self.tick)
         self._timer.start()
+        self._urgent = QTimer(self, interval=interval_ms)
+        self._urgent.timeout.connect(self._tick_if_urgent)
+        self._urgent.start()
 
     @property
     def lost(self) -> int:
@@ -147,6 +157,7 @@ class EngineBridge(QObject):
     def stop(self) -> None:
         """Drain no more. Call before the client is closed and the window goes."""
         self._timer.stop()
+        self._urgent.stop()
         self.pace.stop()
 
     def tick(self) -> None:
@@ -167,6 +178,10 @@ class EngineBridge(QObject):
         self._tell_changes()
         if news:
             self.ticked.emit()
+
+    def _tick_if_urgent(self) -> None:
+        if self._client.is_urgent:
+            self.tick()
 
     def _take(self, told: Told | Answer) -> None:
         if isinstance(told, StartRefused | CommandRefused):

@@ -40,6 +40,7 @@ class SayingLink:
     def __init__(self) -> None:
         self.lost = 0
         self.answers = True
+        self.is_urgent = False
         self.sent: list[Command] = []
         self.told: list[Told | Answer] = []
         self.closed = False

@@ -15,6 +15,7 @@ from penstock.observe import (
     RoutineCount,
 )
 
+GONE = HostGone(1, "killed by SIGKILL", "")
 FAILURE = FailureSummary("a", "ValueError", "no", "…")
 
 
@@ -62,6 +63,18 @@ def test_beyond_the_capacity_the_newest_counters_of_each_job_are_kept_in_their_p
 
     assert inbox.drain() == (progress(2), held(4), progress(3, "2"), progress(5))
     assert inbox.lost == 1
+
+
+def test_all_but_display_is_urgent_until_it_is_drained() -> None:
+    inbox = Inbox(capacity=1)
+    inbox.put([progress(1), progress(2), failed(3), Printed(1, "1", "b", "stdout", "x")])
+    assert not inbox.is_urgent
+
+    for told in (held(4), progress(5, status="COMPLETED"), DisplayLost(1), GONE):
+        inbox.put([told])
+        assert inbox.is_urgent
+        inbox.drain()
+        assert not inbox.is_urgent
 
 
 def test_a_job_s_last_counters_are_state() -> None:
