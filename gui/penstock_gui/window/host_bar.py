@@ -49,15 +49,20 @@ class GoneBar(OfferBar):
 
     Signals:
         output_wanted(): the last it wrote is to be shown
+        settings_wanted(): what it was launched with is to be looked at
     """
 
     output_wanted = Signal()
+    settings_wanted = Signal()
 
     def __init__(self, session: Session, theme: Theme, parent: QWidget | None = None) -> None:
         super().__init__(theme, "state.failed", "Engine ended", parent, icon="power")
         self._session = session
         self.output_button = self._offer(
             "Show output", self.output_wanted.emit, "The last that the engine's process wrote"
+        )
+        self.settings_button = self._offer(
+            "Launch settings…", self.settings_wanted.emit, "What the engine is launched with"
         )
         self.restart_button = self._offer("Restart with the same input", session.restart_lost)
         self.close_button = self._offer("Close", self.hide)
@@ -72,6 +77,8 @@ class GoneBar(OfferBar):
             return
         self._text.setText(gone_text(engine, gone, len(lost)))
         self.restart_button.setVisible(bool(lost))
+        self.output_button.setVisible(bool(gone.pid))
+        self.settings_button.setVisible(engine.placement == "own" and not lost and not gone.running)
         jobs = f"job{'s' if len(lost) > 1 else ''} {', '.join(lost)}"
         self.restart_button.setToolTip(f"Start {jobs} once more, in a new process")
         self.show()

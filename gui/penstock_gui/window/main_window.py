@@ -265,6 +265,8 @@ class MainWindow(QMainWindow):
         session.bridge.job_started.connect(self.notice.hide)
         session.trust_needed.connect(self._on_trust_needed)
         self.gone.output_wanted.connect(self._show_last_output)
+        self.gone.settings_wanted.connect(self.launching.open)
+        session.engine.changed.connect(self._say_once)
         self.watch.detach_wanted.connect(self.close)
         if session.remote_flows is not None:
             session.remote_flows.shown.connect(self._on_opened)
@@ -321,6 +323,12 @@ class MainWindow(QMainWindow):
             self._attaching.attach(listener, leaving)
         except PenstockError as error:
             self.notice.say(f"{listener.name} isn't attached: {error}")
+
+    def _say_once(self) -> None:
+        """What a start was refused for is said by the line about the engine's end."""
+        gone = self._session.engine.gone
+        if gone is not None and self.gone.isVisible() and gone.text in self.notice.text:
+            self.notice.hide()
 
     def _show_last_output(self) -> None:
         self.docking.show("output")

@@ -11,7 +11,7 @@ from PySide6.QtWidgets import QApplication, QPushButton
 from pytestqt.qtbot import QtBot
 
 from helpers.scripted import Call, ScriptedClient, routine_count
-from penstock.host import SourcesChanged
+from penstock.host import SourcesChanged, StartRefused
 from penstock.observe import RoutineCount
 from penstock_gui.assets import example
 from penstock_gui.bridge import EngineBridge
@@ -21,6 +21,7 @@ from penstock_gui.session import Placement, Session, Stopping
 from penstock_gui.settings import Settings
 from penstock_gui.theme import Theme
 from penstock_gui.window import MainWindow
+from penstock_gui.window.launch_dialog import LaunchDialog
 
 
 class Desk:
@@ -395,10 +396,20 @@ def test_an_engine_in_the_window_s_process_can_t_be_fresh_and_says_so(qtbot: QtB
     desk.close()
 
 
-def test_an_engine_that_never_was_there_is_said_so(desk: Desk) -> None:
-    desk.client.tell_gone("can't be started: /x/python: there is no such file", pid=0)
+def test_an_engine_that_never_was_there_is_said_once(desk: Desk) -> None:
+    desk.session.run()
+    why = "can't be started: /x/python: there is no such file"
+    desk.client.tell(StartRefused("1", f"the engine's process has ended: {why}"))
+    desk.client.tell_gone(why, pid=0)
     desk.hear()
 
+    assert not desk.window.notice.isVisible()
+    assert desk.window.gone.output_button.isHidden()
+    assert not desk.window.gone.settings_button.isHidden()
+    press(desk.window.gone.settings_button)
+    dialog = desk.window.findChildren(LaunchDialog)[-1]
+    assert dialog.isVisible()
+    dialog.reject()
     assert desk.window.gone.text == (
         "The engine isn't there: can't be started: /x/python: there is no such file."
     )
