@@ -11,9 +11,11 @@ from itertools import count
 from penstock.host.protocol import (
     DisplayLost,
     EngineSnapshot,
+    FlowPicture,
     Printed,
     RoutineValues,
     ThreadTable,
+    ValuePage,
 )
 from penstock.observe import (
     ActivationFailed,
@@ -33,7 +35,6 @@ MAX_BACKLOG = 100_000
 BATCH = 200
 KEPT_FAILURES = 100
 """Of each job, for who comes later."""
-_ANSWERS = (ThreadTable, EngineSnapshot)
 
 
 class Outbox:
@@ -122,11 +123,19 @@ class Outbox:
 
 def _only_newest(told: object) -> object:
     """What a later one of would make this one superfluous; None if nothing."""
-    if isinstance(told, JobProgress):
-        return told.job_id
-    if isinstance(told, RoutineValues):
-        return told.job_id, told.routine
-    return type(told) if isinstance(told, _ANSWERS) else None
+    match told:
+        case JobProgress():
+            return told.job_id
+        case RoutineValues():
+            return RoutineValues, told.job_id, told.routine
+        case FlowPicture():
+            return FlowPicture, told.job_id
+        case ValuePage():
+            return ValuePage, told.reference, told.path, told.offset
+        case ThreadTable() | EngineSnapshot():
+            return type(told)
+        case _:
+            return None
 
 
 def _weight(told: Printed | ActivationFailed) -> int:

@@ -19,11 +19,13 @@ from penstock.host.commands import (
     COMMAND_TYPES,
     AskCounters,
     AskFlow,
+    AskPage,
     AskSnapshot,
     AskThreads,
     AskValues,
     Command,
     MakeWay,
+    Release,
     Resume,
     SetBreakpoints,
     Start,
@@ -46,9 +48,11 @@ from penstock.host.protocol import (
     StartRefused,
     ThreadTable,
     Told,
+    ValuePage,
 )
 from penstock.host.threads import HOST_THREAD
 from penstock.host.transport import MAX_FRAME, Connection, Gone, Listener
+from penstock.host.values import MAX_HELD
 from penstock.host.wire import refusal
 from penstock.observe import EngineEvent
 
@@ -58,7 +62,7 @@ STATE_SECONDS = 0.004
 MAX_CONNECTIONS = 8
 _FLUSH_SECONDS = 1.0
 GRANTS: tuple[Grant, ...] = ("view", "control", "evaluate")
-_Ask = AskThreads | AskSnapshot | AskValues | AskFlow
+_Ask = AskThreads | AskSnapshot | AskValues | AskFlow | AskPage
 _log = logging.getLogger(__name__)
 
 
@@ -293,7 +297,7 @@ class HostServer:
                 self._tell_all(one)
             elif isinstance(one, StartRefused | CommandRefused):
                 self._tell((self._steering,), one)
-            elif (question := _question(one)) is not None:
+            elif (question := _answered(one)) is not None:
                 with self._lock:
                     asked = self._asked.pop(question, [])
                 self._tell(tuple(asked), one)
@@ -344,6 +348,7 @@ class HostServer:
             if steered:
                 self._steering = None
         peer.leave(0.0)
+        self._release(peer, tuple(peer.references))
         if steered:
             self._let_jobs_go(peer)
         if not self._peers and self._on_alone is not None:
@@ -371,6 +376,11 @@ class HostServer:
                 pass  # told anyway; and it is no window's process that computes here
             case AskThreads() | AskSnapshot() | AskValues() | AskFlow():
                 self._ask(peer, command)
+            case AskPage():
+                self._hold(peer, command.reference)
+                self._ask(peer, command)
+            case Release():
+                self._release(peer, (command.reference,))
             case WhenGone():
                 peer.when_gone = command.held
             case TakeControl():
@@ -380,10 +390,29 @@ class HostServer:
 
     def _ask(self, peer: _Peer, ask: _Ask) -> None:
         with self._lock:
-            asked = self._asked.setdefault(ask, [])
+            asked = self._asked.setdefault(_asked(ask), [])
             if peer not in asked:
                 asked.append(peer)
         self._engine.submit(ask)
+
+    def _hold(self, peer: _Peer, reference: int) -> None:
+        """For the engine its clients are one: here is who of them holds what."""
+        with self._lock:
+            peer.references.pop(reference, None)
+            peer.references[reference] = None
+            too_many = len(peer.references) > MAX_HELD
+            oldest = next(iter(peer.references))
+        if too_many:
+            self._release(peer, (oldest,))
+
+    def _release(self, peer: _Peer, references: tuple[int, ...]) -> None:
+        with self._lock:
+            for reference in references:
+                peer.references.pop(reference, None)
+            held = {reference for other in self._peers for reference in other.references}
+        for reference in references:
+            if reference not in held:
+                self._engine.submit(Release(reference))
 
     def _take_control(self, peer: _Peer) -> None:
         if not _may(peer.grant, "control"):
@@ -431,6 +460,7 @@ class _Peer:
         self.outbox = Outbox()
         self.when_gone = "resume"
         self.lost_before = 0
+        self.references: dict[int, None] = {}  # the one asked for last at the end
         self._server = server
         self._threads = tuple(
             threading.Thread(target=run, name=f"{HOST_THREAD}-{name}", daemon=True)
@@ -485,17 +515,28 @@ def _may(grant: Grant, needed: Grant) -> bool:
     return GRANTS.index(grant) >= GRANTS.index(needed)
 
 
-def _question(told: object) -> object:
-    """The question that this answers, if any."""
-    if isinstance(told, ThreadTable):
-        return AskThreads()
-    if isinstance(told, EngineSnapshot):
-        return AskSnapshot()
-    if isinstance(told, RoutineValues):
-        return AskValues(told.job_id, told.routine)
-    if isinstance(told, FlowPicture):
-        return AskFlow(told.job_id)
-    return None
+def _asked(ask: _Ask) -> object:
+    """What an answer has to be about."""
+    if isinstance(ask, AskPage):
+        return AskPage, ask.reference, ask.path, ask.offset
+    return ask
+
+
+def _answered(told: object) -> object:
+    """What this is the answer to, if it is one."""
+    match told:
+        case ThreadTable():
+            return AskThreads()
+        case EngineSnapshot():
+            return AskSnapshot()
+        case RoutineValues():
+            return AskValues(told.job_id, told.routine)
+        case FlowPicture():
+            return AskFlow(told.job_id)
+        case ValuePage():
+            return AskPage, told.reference, told.path, told.offset
+        case _:
+            return None
 
 
 def _frames(batch: list[object]) -> Iterator[bytes]:

@@ -20,6 +20,7 @@ from penstock.host import (
     ControlChanged,
     DisplayLost,
     EngineSnapshot,
+    FlowPicture,
     Grant,
     HostUp,
     PoolUse,
@@ -28,11 +29,14 @@ from penstock.host import (
     SourcesChanged,
     StartRefused,
     ThreadTable,
+    ValuePage,
     server,
 )
 from penstock.host.codec import decode, encode
 from penstock.host.commands import (
     AskCounters,
+    AskFlow,
+    AskPage,
     AskSnapshot,
     AskThreads,
     AskValues,
@@ -40,6 +44,7 @@ from penstock.host.commands import (
     Command,
     MakeWay,
     Pause,
+    Release,
     Resize,
     Resume,
     SetBreakpoints,
@@ -65,6 +70,7 @@ from penstock.observe import (
     RoutineCount,
     Stalled,
     StepIgnored,
+    ValueSummary,
 )
 
 DEADLINE = 10.0
@@ -211,9 +217,17 @@ def answering(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> Desk:
                 desk.engine.says(EngineSnapshot((), POOL, 0))
             case AskValues():
                 desk.engine.says(RoutineValues(command.job_id, command.routine, {}, {}))
+            case AskFlow():
+                desk.engine.says(FlowPicture(command.job_id, "flow", (), ()))
+            case AskPage():
+                desk.engine.says(page(command.reference, *command.path, offset=command.offset))
 
     monkeypatch.setattr(desk.engine, "submit", answer)
     return desk
+
+
+def page(reference: int, *path: int, offset: int = 0) -> ValuePage:
+    return ValuePage(reference, path, "items", ValueSummary("list", "[]", 0), 0, offset, ())
 
 
 def started(job_id: str = "1") -> JobStarted:
@@ -376,14 +390,45 @@ def test_answers_go_to_who_has_asked(answering: Desk) -> None:
 
     one.send(AskThreads(), AskValues("1", "a"))
     one.until_told(RoutineValues)
+    one.send(AskFlow("1"), AskPage(7, (1, 2), 20, 10))
+    one.until_told(ValuePage)
     other.send(AskSnapshot())
     other.until_told(EngineSnapshot)
 
-    assert one.fetch() == [ThreadTable(POOL, ())]
+    picture = FlowPicture("1", "flow", (), ())
+    assert one.fetch() == [ThreadTable(POOL, ()), picture, page(7, 1, 2, offset=20)]
     assert one.of(RoutineValues)[0] == RoutineValues("1", "a", {}, {})
     answering.engine.says(ThreadTable(POOL, ()))  # nobody asks any more
-    assert len(one.fetch()) == 1
+    assert len(one.fetch()) == 3
     assert other.fetch() == [EngineSnapshot((), POOL, 0)]
+
+
+def test_a_value_is_released_when_nobody_holds_it_any_more(
+    answering: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def released() -> list[int]:
+        return [c.reference for c in answering.engine.commands if isinstance(c, Release)]
+
+    monkeypatch.setattr(server, "MAX_HELD", 3)
+    one, other = answering.client("view"), answering.client("view")
+    for client in (one, other):
+        client.send(AskPage(1, (), 0, 10), AskPage(2, (), 0, 10))
+        client.fetch()
+    one.send(AskPage(3, (), 0, 10), Release(1), Release(3))
+    one.fetch()
+    assert released() == [3]
+    other.send(Release(1))
+    other.fetch()
+    assert released() == [3, 1]
+
+    other.connection.close()
+    until(lambda: len(answering.server._peers) == 1)
+    one.send(*[AskPage(reference, (), 0, 10) for reference in (4, 5, 2, 6)])
+    one.fetch()
+    assert released() == [3, 1, 4]
+    one.connection.close()
+    assert answering.alone.wait(DEADLINE)
+    assert released() == [3, 1, 4, 5, 2, 6]
 
 
 def test_refusals_go_to_the_one_who_steers(answering: Desk) -> None:
@@ -544,11 +589,12 @@ def test_of_answers_that_wait_the_newest_is_told_and_none_is_a_loss() -> None:
     outbox = Outbox()
     old, new = ThreadTable(POOL, ()), ThreadTable(POOL, ())
     values = [RoutineValues("1", name, {}, {}) for name in "aba"]
+    rest = [EngineSnapshot((), POOL, 0), FlowPicture("1", "", (), ()), page(1), page(1, 2), page(2)]
 
-    for one in (old, *values, EngineSnapshot((), POOL, 0), new):
+    for one in (old, *values, FlowPicture("1", "old", (), ()), page(1, 2), *rest, new):
         outbox.put(one)
 
-    assert drained(outbox) == [values[1], values[2], EngineSnapshot((), POOL, 0), new]
+    assert drained(outbox) == [values[1], values[2], *rest, new]
 
 
 def test_what_was_taken_is_not_overtaken() -> None:
