@@ -65,12 +65,13 @@ def decode(data: bytes) -> tuple[object, ...]:
     try:
         items = tuple(_item(name, fields) for name, fields in _frames.decode(data))
         again = encode(items)
+        # An int where a float is expected was written as one, and equals what was read.
+        is_whole = again == data or msgspec.json.decode(again) == msgspec.json.decode(data)
     except WireError:
         raise
     except _TROUBLE as error:
         raise WireError(f"no frame of ours: {error}") from error
-    # An int where a float is expected was written as one, and equals what was read.
-    if again != data and msgspec.json.decode(again) != msgspec.json.decode(data):
+    if not is_whole:
         raise WireError("no frame of ours: fields too many or too few")
     return items
 

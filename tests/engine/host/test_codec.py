@@ -275,6 +275,8 @@ def test_another_shape_is_refused(name: str) -> None:
         b"[] []",
         b'[["Cancel",{"job_id":"\xff"}]]',
         b'[["Cancel",{"job_id":"\\ud800"}]]',
+        b'[["Cancel",{"job_id":"a","\xe4":1}]]',
+        b'[["Cancel",{"job_id":"a","more":"\xe4"}]]',
         b'[["MakeWay",{"seconds":NaN}]]',
         b'[["MakeWay",{"seconds":1e999}]]',
         b'[["MakeWay",{"seconds":null}]]',
