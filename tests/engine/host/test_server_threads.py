@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import socket
+import subprocess
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -923,3 +925,13 @@ def test_what_does_not_fit_in_a_frame_is_told_in_several(
     assert "StepIgnored isn't told: 2,0" in caplog.text
     assert "finite" in caplog.text
     caplog.clear()
+
+
+@pytest.mark.slow
+def test_of_wrong_frames_and_peers_nothing_is_carried_out() -> None:
+    campaign = Path(__file__).parents[2] / "benchmarks" / "soak_frames.py"
+    command = [sys.executable, str(campaign), "--count", "100"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+
+    assert done.stdout.endswith("good\n"), done.stdout + done.stderr
+    assert "others: 0" in done.stdout
