@@ -41,6 +41,7 @@ def main() -> int:
         print("penstock.host is started by the window; see: penstock open --help", file=sys.stderr)
         return BAD_INPUT
     _end_with(told["parent"])
+    os.environ.pop("PENSTOCK_LISTEN", None)  # asked of programs; this one has its window
     sys.argv[1:] = told["arguments"]
     try:
         connection = connect(Path(told["path"]), bytes.fromhex(told["key"]), CONNECT_SECONDS)

@@ -16,8 +16,17 @@ from typing import Any
 import pytest
 
 from helpers.flows import chain, pass_on, source
+from helpers.waiting import until
 from penstock import Debugger, JobStatus, Runtime
-from penstock.host import CommandRefused, HostUp, Printed, StartRefused, attaching
+from penstock.host import (
+    CommandRefused,
+    EngineClient,
+    HostProcess,
+    HostUp,
+    Printed,
+    StartRefused,
+    attaching,
+)
 from penstock.host.attaching import Host, Listening, attach, listen, listening
 from penstock.host.codec import decode, encode
 from penstock.host.commands import Resume, Start
@@ -285,6 +294,25 @@ def test_a_program_that_listens_by_itself_is_there_once(monkeypatch: pytest.Monk
     monkeypatch.setattr(attaching, "asked", attaching._Asked())
     with listen(grant="evaluate"):
         assert [info.grant for info in listening()] == ["evaluate"]
+
+
+@pytest.mark.slow
+def test_the_engine_of_a_window_does_not_listen(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv(attaching.VARIABLE, "1")
+    (tmp_path / "flow_of_one.py").write_text(
+        "import penstock\nclass One(penstock.Routine):\n    def logic(self): pass\n"
+    )
+    flow = {"version": 1, "name": "f", "folders": ["."], "routines": {}, "connections": []}
+    flow["routines"] = {"a": {"type": "flow_of_one:One"}}
+    client = EngineClient(link=HostProcess())
+    client.start(json.dumps(flow), str(tmp_path))
+
+    until(lambda: any(isinstance(told, JobEnded) for told in client.drain()))
+
+    assert listening() == ()
+    client.close()
 
 
 PROGRAM = """
