@@ -10,7 +10,7 @@ from itertools import count
 from typing import Any, ClassVar, TypeVar
 from unittest.mock import patch
 
-from penstock import Cancelled, Flow, SlotFull
+from penstock import Cancelled, Flow, Routine, SlotFull
 from penstock.flow import bind
 from penstock.observe import EngineEvent, JobHeld, RoutineCount, SlotCount
 from penstock.run import slices
@@ -48,6 +48,11 @@ class _Binding:
 
     def sleep(self, seconds: float) -> None:
         self.checkpoint()
+
+    def late_emitter(self, routine: Routine, event: str) -> Emitter:
+        run = next(run for run in self._driven.core.runs if run.instance is routine)
+        object.__setattr__(routine, event, run.failed)
+        return run.failed
 
 
 class Driven:

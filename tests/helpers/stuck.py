@@ -36,6 +36,8 @@ class Trap:
         """Before a body gets stuck: how to get it out."""
         self._openers.append(how)
         self.caught.set()
+        if self.free:
+            how()
 
     def spring(self) -> None:
         if self.free:

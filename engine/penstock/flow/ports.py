@@ -62,8 +62,9 @@ class Event:
     Every branch, and the job's outputs, get the same object: whoever changes a value it was given
     changes it for the others too. With ``copy`` each gets its own deep copy.
 
-    In a job the engine puts an emitter into the instance's ``__dict__`` under the event's name. As
-    this descriptor has no ``__set__``, that one is found first, at the cost of a plain attribute.
+    In a job the engine gives the instance an emitter as an attribute of the event's name. As this
+    descriptor has no ``__set__``, that one is found first, at the cost of a plain attribute; one
+    that few bodies use (``failed``) is made when it is first asked for.
     """
 
     def __init__(
@@ -88,7 +89,13 @@ class Event:
     @overload
     def __get__(self, instance: object, owner: type) -> Emits: ...
     def __get__(self, instance: object | None, owner: type) -> Self | Emits:
-        return self if instance is None else _NoEmitter(owner.__name__, self.name)
+        if instance is None:
+            return self
+        run = getattr(instance, "_run", None)
+        if run is None:
+            return _NoEmitter(owner.__name__, self.name)
+        emitter: Emits = run.late_emitter(instance, self.name)
+        return emitter
 
     def __repr__(self) -> str:
         return f"<event {self.name}>"

@@ -13,7 +13,7 @@ from penstock.errors import FlowError, InvalidValue
 from penstock.flow.activation import Activation, AllSlots
 from penstock.flow.error_policy import ErrorPolicy, Stop
 from penstock.flow.failure import Failure
-from penstock.flow.ports import Event
+from penstock.flow.ports import Emits, Event
 from penstock.flow.values import explain
 
 
@@ -24,6 +24,7 @@ class RunBinding(Protocol):
     def cancelled(self) -> bool: ...
     def checkpoint(self) -> None: ...
     def sleep(self, seconds: float) -> None: ...
+    def late_emitter(self, routine: Routine, event: str) -> Emits: ...
 
 
 class Routine:
@@ -108,7 +109,8 @@ def seal(routine: Routine) -> None:
 def bind(routine: Routine, emitters: Mapping[str, object], run: RunBinding | None) -> Routine:
     """A sealed twin for one job: the same attributes, the job's emitters and its run binding.
 
-    No ``__init__`` runs. `emitters` holds one per event, ``failed`` included.
+    No ``__init__`` runs. `emitters` holds one per event; what it lacks, `run` is asked for when a
+    body uses it.
     """
     twin = object.__new__(type(routine))
     # Attribute by attribute: as long as nobody asks for its ``__dict__``, a twin needs none.

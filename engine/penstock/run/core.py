@@ -28,7 +28,7 @@ from penstock.run.arriving import (
     wake_emitters,
 )
 from penstock.run.counting import count_routine
-from penstock.run.emitters import Emitter
+from penstock.run.emitters import UNLIMITED, Emitter
 from penstock.run.ending import close, dismiss_posters, end, look_for_the_end, take_late
 from penstock.run.failing import ended, fail, job_timed_out, watch
 from penstock.run.failures import failure_of
@@ -131,8 +131,7 @@ class JobCore:
             row = run.plan
             for k, emitter in enumerate(run.emitters):
                 if not row.targets[k]:
-                    if emitter.name != "failed":
-                        emitter.outputs = deque(maxlen=KEPT_OUTPUTS)
+                    emitter.outputs = deque(maxlen=KEPT_OUTPUTS)
                     continue
                 emitter.targets = tuple([runs[i].slots[n] for i, n in row.targets[k]])
                 for slot in emitter.targets:
@@ -142,7 +141,8 @@ class JobCore:
                 if row.again[k]:
                     emitter.again = tuple([runs[i].slots[n] for i, n in row.again[k]])
                 emitter.is_plain = not (emitter.refusing or emitter.copies or emitter.again)
-                emitter.measure()
+                emitter.soft = row.room[k]
+                emitter.hard = min(2 * row.room[k], UNLIMITED)
 
     # ---- what comes in
 

@@ -31,7 +31,7 @@ def count_routine(core: JobCore, run: RoutineRun) -> RoutineCount:
         seconds=run.seconds,
         refused=run.refused,
         slots=slots,
-        emitted={emitter.name: emitter.emitted for emitter in run.emitters},
+        emitted=dict.fromkeys(run.plan.events, 0) | {e.name: e.emitted for e in run.emitters},
         revoked=run.revoked,
     )
 

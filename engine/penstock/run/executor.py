@@ -25,7 +25,7 @@ from random import Random
 from typing import Any, Literal
 
 from penstock.errors import Cancelled, JobEnded, PenstockError
-from penstock.flow import bind
+from penstock.flow import Routine, bind
 from penstock.observe import ActivationEnded, ActivationStarted, Instruments
 from penstock.run.core import JobCore
 from penstock.run.coroutines import AsyncWorker
@@ -154,6 +154,13 @@ class JobExecutor:
         self.thread_pool.wait(latch, seconds)
         self.checkpoint()
 
+    def late_emitter(self, routine: Routine, event: str) -> Emitter:
+        """The emitter of ``failed``, when a body first asks for it."""
+        with self.lock:
+            emitter = next(run.failed for run in self.core.runs if run.instance is routine)
+            object.__setattr__(routine, event, emitter)
+            return emitter
+
     def _is_over(self, token: Token | None) -> bool:
         return self.core.status.is_final or (token is not None and token.over)
 
@@ -246,7 +253,10 @@ class JobExecutor:
     def emitter(self, routine: str, name: str) -> Emitter | None:
         """The emitter of that event, or None."""
         run = self.core.run_of(routine)
-        return next((e for e in run.emitters if e.name == name), None) if run else None
+        if run is None or name not in run.plan.events:
+            return None
+        with self.lock:
+            return next((e for e in run.emitters if e.name == name), None) or run.failed
 
     def event_type(self, emitter: Emitter) -> Any:
         """The declared type of that event's values."""

@@ -36,15 +36,14 @@ def fail(core: JobCore, run: RoutineRun, failed: Failed, in_finish: bool) -> Non
         and isinstance(policy, Retry)
         and attempt <= policy.times
     )
-    emitter = run.emitters[-1]
-    decision = decide(policy, bool(emitter.targets), again)
+    decision = decide(policy, bool(run.plan.targets[-1]), again)
     fate = {Decision.RETRY: "", Decision.DELIVER: "consumed"}.get(decision, "dead")
     count_failure(run, failed.entry, in_finish, fate)
     core.tell.failed(failure, decision.value)
     if decision is Decision.RETRY and isinstance(policy, Retry):
         _try_again(core, run, failed.entry, attempt, policy.delay_before(attempt, core.chance()))
     elif decision is Decision.DELIVER:
-        route(core, emitter, [failure])
+        route(core, run.failed, [failure])
     elif decision is Decision.STOP:
         end(core, JobStatus.FAILED, failure)
     else:

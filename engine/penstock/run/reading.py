@@ -107,7 +107,8 @@ class JobReads:
         run = self._core.run_of(routine)
         if run is None:
             return {}, {}
-        events = {emitter.name: tuple(emitter.values or ()) for emitter in run.emitters}
+        events: dict[str, tuple[Any, ...]] = dict.fromkeys(run.plan.events, ())
+        events |= {emitter.name: tuple(emitter.values or ()) for emitter in run.emitters}
         return {slot.name: self._arrived(slot) for slot in run.slots}, events
 
     def _arrived(self, slot: SlotQueue) -> tuple[Any, ...]:

@@ -186,7 +186,8 @@ class RoutineRun:
         self.slots = tuple([SlotQueue(self, i, slot) for i, slot in enumerate(plan.slots)])
         several = len(plan.events) > 2  # besides `failed`
         self.shared: list[tuple[Emitter, Any]] | None = [] if several else None
-        self.emitters = [self._emitter(name, i) for i, name in enumerate(plan.events)]
+        made = plan.events if plan.targets[-1] else plan.events[:-1]  # `failed` when it is needed
+        self.emitters = [self._emitter(name, i) for i, name in enumerate(made)]
         self.voice = self.emitters[0] if plan.is_plain and len(plan.events) == 2 else None
         self.is_plain = plan.is_plain
         self.single = plan.is_single
@@ -226,6 +227,16 @@ class RoutineRun:
             return OrderedEmitter(self, name, ref)
         kind = Emitter if index < len(plan.events) - 1 else FailedEmitter
         return kind(self, name, ref)
+
+    @property
+    def failed(self) -> Emitter:
+        """The emitter of its failures, made when it is first needed; under the job's lock."""
+        last = len(self.plan.events) - 1
+        if len(self.emitters) == last:
+            self.emitters.append(self._emitter(self.plan.events[last], last))
+            if self.over:
+                self.emitters[last].run = None
+        return self.emitters[last]
 
     @property
     def waiting(self) -> deque[Entry]:

@@ -25,6 +25,7 @@ from penstock.flow import (
     key_function,
     shape_of,
 )
+from penstock.run.emitters import UNLIMITED
 from penstock.run.matching import AnyOf, Batches, Custom, InOrder, KeyedQueues, Rule
 
 Target = tuple[int, int]  # (index of the routine, index of its slot)
@@ -47,11 +48,11 @@ class RoutinePlan:
 
     ``targets`` maps events to where they go, ``again`` to those of them whose routine comes before
     by another slot, ``refusing`` says of each event whether one of its targets refuses what doesn't
-    fit, ``careful`` whether its emitter must do more than append. ``is_uniform``: each activation
-    takes one message of each slot. ``is_single``: its one slot's messages are the activations.
-    ``one_by_one``: the core is asked before each. ``is_careful``: its emitters must look which
-    attempt emits. ``is_plain``: its bodies run one after the other, and what they emit goes on at
-    once.
+    fit, ``room`` how many values fit downstream while nothing is there, ``careful`` whether its
+    emitter must do more than append. ``is_uniform``: each activation takes one message of each
+    slot. ``is_single``: its one slot's messages are the activations. ``one_by_one``: the core is
+    asked before each. ``is_careful``: its emitters must look which attempt emits. ``is_plain``: its
+    bodies run one after the other, and what they emit goes on at once.
     """
 
     id: str
@@ -66,6 +67,7 @@ class RoutinePlan:
     targets: tuple[tuple[Target, ...], ...]
     again: tuple[tuple[Target, ...], ...]
     refusing: tuple[bool, ...]
+    room: tuple[int, ...]
     careful: tuple[bool, ...]
     make_rule: Callable[[], Rule] | None
     activation: Activation
@@ -151,6 +153,7 @@ def compile_flow(flow: Flow) -> Plan:
     shapes = {i: shape_of(type(routine)) for i, routine in live.items()}
     targets: dict[tuple[str, str], list[Target]] = {}
     refusing: set[tuple[str, str]] = set()
+    room: dict[tuple[str, str], int] = {}
     for connection in flow.connections:
         source, target = connection.source, connection.target
         slots = shapes[target.routine].slots
@@ -158,7 +161,10 @@ def compile_flow(flow: Flow) -> Plan:
         targets.setdefault((source.routine, source.port), []).append(place)
         if slots[target.port].overflow == "fail":
             refusing.add((source.routine, source.port))
-    rows = tuple(_row(i, routine, targets, refusing) for i, routine in live.items())
+        elif slots[target.port].overflow == "hold":
+            event = (source.routine, source.port)
+            room[event] = min(room.get(event, UNLIMITED), slots[target.port].capacity)
+    rows = tuple(_row(i, routine, targets, refusing, room) for i, routine in live.items())
     return Plan(flow.name, rows, index, _finish_order(rows))
 
 
@@ -167,6 +173,7 @@ def _row(
     routine: Routine,
     targets: dict[tuple[str, str], list[Target]],
     refusing: set[tuple[str, str]],
+    room: dict[tuple[str, str], int],
 ) -> RoutinePlan:
     problem = activation_problem(routine)
     if problem is not None:
@@ -199,6 +206,7 @@ def _row(
         targets=going,
         again=tuple(_again(event) for event in going),
         refusing=refuses,
+        room=tuple(room.get((routine_id, event), UNLIMITED) for event in events),
         careful=tuple(careful or c or r for c, r in zip(copies, refuses, strict=True)),
         make_rule=None if single else _rule_maker(activation, shape),
         activation=activation,

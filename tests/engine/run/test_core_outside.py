@@ -173,7 +173,7 @@ def test_a_value_that_is_sent_on_from_an_unconnected_event_is_an_output() -> Non
 def test_a_value_that_is_sent_on_from_the_unconnected_failed_goes_nowhere() -> None:
     job = kept_open(pass_on())
 
-    job.feed(Emitted(job.core.by_id["a"].emitters[-1], 5))
+    job.feed(Emitted(job.core.by_id["a"].failed, 5))
     job.work()
 
     assert (job.outputs, job.count("a").emitted["failed"]) == ({"a.out": []}, 1)

@@ -270,6 +270,7 @@ def test_a_generator_that_is_closed_does_not_wait_in_a_post(runtime: Runtime) ->
             closed.set()
 
     job = runtime.exec(chain(routine(logic)))
+    until(lambda: job.routines["a"].running == 1)
     runtime.jobs.pause(job.id)
     until(lambda: job.status is JobStatus.PAUSED and bool(job.routines["a"].ready))
     runtime.jobs.cancel(job.id)
