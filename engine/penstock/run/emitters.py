@@ -46,7 +46,7 @@ class Emitter:
     """One event of one routine in one job."""
 
     __slots__ = (
-        "again", "copies", "emitted", "hard", "home", "is_plain", "name", "outputs",
+        "again", "copies", "emitted", "hard", "home", "is_plain", "last", "name", "outputs",
         "owner", "pending", "ref", "refusing", "room", "run", "soft", "targets", "values",
     )  # fmt: skip
 
@@ -68,6 +68,7 @@ class Emitter:
         self.emitted = 0
         self.outputs: deque[Any] | None = None
         self.values: deque[tuple[int, float, ValueSummary]] | None = None
+        self.last: tuple[int, Any] | None = None  # the message that `values` ends with
 
     def emit(self, value: Any) -> None:
         """Send `value` on; called on the thread that runs an activation of this routine.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager
 from typing import Any
 
@@ -11,7 +11,8 @@ from penstock.observe import RoutineCount
 from penstock.run.core import JobCore
 from penstock.run.counting import count_routine, running_in
 from penstock.run.hold import ReadyActivation
-from penstock.run.records import KEPT_VALUES, SlotQueue
+from penstock.run.matching import Message
+from penstock.run.records import KEPT_VALUES, RoutineRun, SlotQueue
 from penstock.run.state import JobSnapshot, JobStatus
 
 
@@ -111,6 +112,18 @@ class JobReads:
         events |= {emitter.name: tuple(emitter.values or ()) for emitter in run.emitters}
         return {slot.name: self._arrived(slot) for slot in run.slots}, events
 
+    def value(self, routine: str, port: str, number: int) -> Any:
+        """The message of that number that is ready at a slot, or the last of a slot or an event.
+
+        Raises LookupError when it is neither, or last values aren't kept.
+        """
+        with self._lock:
+            run = self._core.run_of(routine)
+            for found, message in _kept(self._core, run) if run is not None else ():
+                if found == port and message[0] == number:
+                    return message[1]
+        raise LookupError(f"message {number} is no longer kept at {routine}.{port}")
+
     def _arrived(self, slot: SlotQueue) -> tuple[Any, ...]:
         """The last values that reached a slot, over all its connections and posts."""
         found = list(slot.values or ())
@@ -119,3 +132,20 @@ class JobReads:
                 if slot in emitter.targets:
                     found.extend(tuple(emitter.values or ()))
         return tuple(sorted(found, key=lambda sample: sample[0])[-KEPT_VALUES:])
+
+
+def _kept(core: JobCore, run: RoutineRun) -> Iterator[tuple[str, Message]]:
+    """The messages of a routine that can be found by number, with the names of their ports."""
+    for entry in (*run.ready, *run.grant):
+        for slot, message in run.bound_to(entry):
+            yield slot.name, message
+    for emitter in run.emitters:
+        if emitter.last is not None:
+            yield emitter.name, emitter.last
+    for slot in run.slots:
+        if slot.last is not None:
+            yield slot.name, slot.last
+        for producer in slot.producers:
+            for emitter in producer.emitters:
+                if emitter.last is not None and slot in emitter.targets:
+                    yield slot.name, emitter.last

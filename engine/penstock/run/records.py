@@ -82,9 +82,9 @@ class SlotQueue:
     """
 
     __slots__ = (
-        "capacity", "consumed", "dead", "discarded", "dropped", "high_water", "index", "name",
-        "overflow", "parked", "posted", "posters", "producers", "ref", "reserved", "run", "skipped",
-        "superseded", "type", "values",
+        "capacity", "consumed", "dead", "discarded", "dropped", "high_water", "index", "last",
+        "name", "overflow", "parked", "posted", "posters", "producers", "ref", "reserved", "run",
+        "skipped", "superseded", "type", "values",
     )  # fmt: skip
 
     def __init__(self, run: RoutineRun, index: int, plan: SlotPlan) -> None:
@@ -103,6 +103,7 @@ class SlotQueue:
         self.posters: deque[Poster] | None = None
         self.producers: tuple[RoutineRun, ...] = ()
         self.values: deque[tuple[int, float, ValueSummary]] | None = None
+        self.last: Entry | None = None  # the message that `values` ends with
 
     def keep_waiting(self, poster: Poster) -> None:
         """A post waits for room from now on; under the job's lock."""

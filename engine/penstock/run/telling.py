@@ -163,11 +163,12 @@ class Teller:
             )
 
     def value(self, port: Emitter | SlotQueue, message: Entry) -> None:
-        """Keep the last values of a port as summaries, if anybody may ask."""
+        """Keep the last values of a port as summaries, and the last one itself, for who asks."""
         if self.wants.values:
             if port.values is None:
                 port.values = deque(maxlen=KEPT_VALUES)
             port.values.append((message[0], self.now, summarize(message[1])))
+            port.last = message
 
     def activations(self, run: RoutineRun) -> None:
         """Tell the begins and ends in the routine's log, then begins still missing from it.
