@@ -12,7 +12,15 @@ import pytest
 
 from helpers.flows import chain, pass_on
 from penstock import Event, Flow, JobStatus, PenstockError, Routine, Runtime
-from penstock.host import Attached, EngineClient, FlowPicture, HostGone, HostUp, attaching
+from penstock.host import (
+    Attached,
+    EngineClient,
+    FlowPicture,
+    HostGone,
+    HostUp,
+    ThreadTable,
+    attaching,
+)
 from penstock.host.attaching import Host, Listening, listen
 from penstock.host.sockets import fresh_folder, shared_folders
 from penstock.observe import EngineEvent, JobEnded, JobHeld, JobResumed, JobStarted
@@ -100,6 +108,19 @@ def test_it_sees_what_runs_already_and_steers_it(runtime: Runtime, host: Host) -
         guest.client.cancel(job.id)
         guest.until(lambda: guest.of(JobEnded))
     assert job.wait(DEADLINE) is JobStatus.CANCELLED
+
+
+def test_a_flow_is_told_to_who_has_asked(runtime: Runtime, host: Host) -> None:
+    job = runtime.exec(endless())
+    with Guest(host.info) as guest, Guest(host.info) as other:
+        other.until(lambda: other.of(JobStarted))
+        guest.until(lambda: guest.of(JobStarted))
+        guest.client.ask_flow(job.id)
+        guest.until(lambda: guest.of(FlowPicture))
+        other.client.threads()
+        other.until(lambda: other.of(ThreadTable))
+
+        assert not other.of(FlowPicture)
 
 
 def test_leaving_ends_nothing_there(runtime: Runtime, host: Host) -> None:
