@@ -51,7 +51,8 @@ class Dies(Routine):
         gate: str = ""
 
     def logic(self) -> None:
-        wait_at(Path(self.config.gate))
+        if self.config.gate:
+            wait_at(Path(self.config.gate))
         WAYS[self.config.way]()
         self.done.emit(self.config.way)
 

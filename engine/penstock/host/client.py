@@ -13,6 +13,7 @@ from penstock.host.commands import (
     AskCounters,
     AskFlow,
     AskSnapshot,
+    AskSources,
     AskThreads,
     AskValues,
     Cancel,
@@ -39,6 +40,7 @@ from penstock.host.protocol import (
     JobSnapshot,
     PoolUse,
     RoutineValues,
+    SourcesChanged,
     StallChoice,
     ThreadTable,
     Told,
@@ -49,7 +51,7 @@ from penstock.observe import JobEnded, JobStarted
 KEPT_VALUES = 200
 _LONGEST_ID = 15
 _NO_POOL = PoolUse(0, 0, 0, 0, 0, 0)
-_Ask = AskThreads | AskSnapshot | AskValues | AskFlow
+_Ask = AskThreads | AskSnapshot | AskValues | AskFlow | AskSources
 
 
 class Link(Protocol):
@@ -281,6 +283,13 @@ class EngineClient:
         """Have the flow told that a job runs, as a `FlowPicture`."""
         self._ask(AskFlow(job_id))
 
+    def check_sources(self) -> None:
+        """Have it told as `SourcesChanged` which source files aren't those that were imported.
+
+        A start looks by itself where a fresh process is to be had.
+        """
+        self._ask(AskSources())
+
     def close(self, timeout: float = 5.0) -> None:
         """Cancel what runs and end what is ours, within `timeout` seconds; idempotent.
 
@@ -324,6 +333,8 @@ class EngineClient:
                 self._answered(AskFlow(told.job_id))
             case DisplayLost():
                 self._lost_there = told.total
+            case SourcesChanged():
+                self._answered(AskSources())
             case HostGone():
                 self._after(told)
             case _:

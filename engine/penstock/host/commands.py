@@ -126,6 +126,11 @@ class AskFlow:
 
 
 @dataclass(frozen=True, slots=True)
+class AskSources:
+    """Tell which source files are other now than what was imported, as `SourcesChanged`."""
+
+
+@dataclass(frozen=True, slots=True)
 class MakeWay:
     """Begin no activation for so many seconds; 0: go on. Says nothing to a host process."""
 
@@ -162,6 +167,7 @@ Command = (
     | AskSnapshot
     | AskValues
     | AskFlow
+    | AskSources
     | AskPage
     | Release
     | MakeWay
@@ -182,6 +188,7 @@ COMMAND_TYPES: tuple[type[Command], ...] = (
     AskSnapshot,
     AskValues,
     AskFlow,
+    AskSources,
     AskPage,
     Release,
     MakeWay,

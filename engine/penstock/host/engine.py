@@ -8,7 +8,7 @@ import threading
 from collections.abc import Callable
 from pathlib import Path
 from queue import SimpleQueue
-from time import monotonic, time
+from time import monotonic, time, time_ns
 
 from penstock.debug import Breakpoint, Debugger
 from penstock.errors import PenstockError
@@ -17,6 +17,7 @@ from penstock.host.commands import (
     AskCounters,
     AskFlow,
     AskSnapshot,
+    AskSources,
     AskThreads,
     AskValues,
     Cancel,
@@ -42,11 +43,13 @@ from penstock.host.protocol import (
     FlowPicture,
     JobSnapshot,
     RoutineValues,
+    SourcesChanged,
     StartRefused,
     ThreadTable,
     Told,
     ValueSample,
 )
+from penstock.host.sources import SourceBook
 from penstock.host.threads import HOST_THREAD, ThreadCensus
 from penstock.observe import JobEnded, JobStarted
 from penstock.run import JobExecutor, Runtime, Sample, failure_of
@@ -107,6 +110,7 @@ class HostedEngine:
         self._before: ThreadTable | None = None
         self._before_until = 0.0
         self._ends_fetched = 0
+        self._sources = SourceBook()
         self._is_ours = runtime is None
         self._kept_values = False
         if runtime is not None:
@@ -124,6 +128,9 @@ class HostedEngine:
             self._ensure_host()
         elif isinstance(command, SetBreakpoints):
             self._breakpoints = command
+        elif isinstance(command, AskSources) and self._host is None:
+            self._do(command)  # nothing has been imported
+            return
         if self._host is not None:
             self._commands.put(command)
         elif not isinstance(command, SetBreakpoints):
@@ -185,6 +192,9 @@ class HostedEngine:
                 self._start(command)
             case SetBreakpoints():
                 self._set_breakpoints()
+            case AskSources():
+                changed = tuple(map(str, self._sources.changed()))
+                self._monitor.reply(SourcesChanged(changed))
             case AskCounters():
                 self._ask_counters()
             case AskThreads():
@@ -210,7 +220,11 @@ class HostedEngine:
         try:
             folder = Path(start.folder) if start.folder is not None else None
             flow = Flow.from_json(start.flow_json, folder=folder)
-            self._engine().exec(flow, start.entry_params, job_id=start.job_id, as_json=True)
+            since = time_ns()
+            try:
+                self._engine().exec(flow, start.entry_params, job_id=start.job_id, as_json=True)
+            finally:
+                self._sources.note(flow, since)
         except PenstockError as error:
             self._monitor.reply(StartRefused(start.job_id, str(error), _trace(error)))
         except BaseException as error:  # noqa: BLE001 -- border to user code: an import may raise

@@ -6,7 +6,7 @@ import threading
 from collections import deque
 from collections.abc import Callable
 
-from penstock.host.protocol import Answer, ControlChanged, Reply, Told
+from penstock.host.protocol import Answer, ControlChanged, Reply, SourcesChanged, Told
 from penstock.observe import (
     ActivationFailed,
     EngineEvent,
@@ -62,7 +62,7 @@ class Monitor(Instrument):
             self.ends_fetched = self._ended
         return taken
 
-    def reply(self, reply: Reply | Answer | ControlChanged) -> None:
+    def reply(self, reply: Reply | Answer | ControlChanged | SourcesChanged) -> None:
         """Keep what came of a command."""
         with self._lock:
             self._buffer.append(reply)

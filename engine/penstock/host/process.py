@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 import threading
+from collections.abc import Callable
 from pathlib import Path
 from queue import SimpleQueue
 from time import monotonic
@@ -19,6 +20,7 @@ from penstock.host.commands import (
     AskCounters,
     AskFlow,
     AskSnapshot,
+    AskSources,
     AskThreads,
     AskValues,
     Command,
@@ -28,7 +30,7 @@ from penstock.host.commands import (
 )
 from penstock.host.interpreter import host_command, host_environment
 from penstock.host.launch import LaunchSettings
-from penstock.host.protocol import Answer, HostUp, Told
+from penstock.host.protocol import Answer, HostUp, SourcesChanged, Told
 from penstock.host.sockets import fresh_folder
 from penstock.host.transport import Gone, Listener
 from penstock.host.wire import Inbox, JobsHeard, Tail, Wire, refusal
@@ -39,7 +41,7 @@ OUTPUT_BYTES = 65_536
 _GRACE_SECONDS = 0.4
 _LAST_WORDS_SECONDS = 0.25
 _NAME = "host"
-_UNHEARD = (SetBreakpoints, AskThreads, AskSnapshot, AskValues, AskFlow)
+_UNHEARD = (SetBreakpoints, AskThreads, AskSnapshot, AskValues, AskFlow, AskSources)
 _POSIX = os.name == "posix"
 
 
@@ -48,8 +50,9 @@ class HostProcess:
 
     Every call but `close` returns at once; all that takes time is done on this link's threads. Its
     hosts live one after the other: the next one is started when the end of the former is told.
-    ``settings`` are those of the next host; a start for which they have changed gets a fresh one,
-    unless jobs still live in the present one.
+    ``settings`` are those of the next host. A start for which they have changed gets a fresh one,
+    and so does one after a source file was changed that the present one has imported; unless jobs
+    still live there.
 
     Counters needn't be asked for: a host tells them by itself.
     """
@@ -59,6 +62,7 @@ class HostProcess:
         self._inbox = Inbox()
         self._lock = threading.Lock()  # guards what follows; never held while calling out
         self._host: _Host | None = None
+        self._held: list[Command] | None = None  # until the host has looked at the sources
         self._breakpoints = SetBreakpoints(())
         self._hosts: SimpleQueue[_Host | None] = SimpleQueue()
         self._life: threading.Thread | None = None
@@ -87,8 +91,13 @@ class HostProcess:
         with self._lock:
             if isinstance(command, SetBreakpoints):
                 self._breakpoints = command
-            host = self._host_for(command) if isinstance(command, Start) else self._host
+            before = self._host
+            host = self._host_for(command) if isinstance(command, Start) else before
             if host is not None:
+                looks = isinstance(command, Start) and host is before and host.may_be_old
+                if looks or self._held is not None:
+                    self._hold(host, command)
+                    return
                 host.send(command)
                 return
         if not isinstance(command, _UNHEARD):
@@ -119,7 +128,7 @@ class HostProcess:
         deadline = monotonic() + timeout
         with self._lock:
             self._closed = True
-            host, self._host = self._host, None
+            host, self._host, self._held = self._host, None, None
             life = self._life
         if life is None:
             return
@@ -134,11 +143,22 @@ class HostProcess:
 
     def _forget(self) -> _Host | None:
         with self._lock:
-            host, self._host = self._host, None
+            host, self._host, self._held = self._host, None, None
         return host
 
+    # ---- under the lock
+
+    def _hold(self, host: _Host, command: Command) -> None:
+        """Keep it and what follows until the host has looked at its sources."""
+        if self._held is None:
+            self._held = []
+            host.send(AskSources())
+        self._held.append(command)
+        if isinstance(command, Start):
+            host.jobs.starting(command.job_id)
+
     def _host_for(self, start: Start) -> _Host | None:
-        """The present host if it fits, else another; under the lock."""
+        """The present host if it fits, else another."""
         if self._closed:
             return None
         folder = None if start.folder is None else Path(start.folder)
@@ -147,16 +167,35 @@ class HostProcess:
         if host is not None and host.settings != settings and not host.jobs.any_live:
             host.leave(LEAVE_SECONDS)
             host = None
-        if host is None:
-            host = self._host = _Host(settings, self._inbox)
-            host.send(self._breakpoints)
-            self._hosts.put(host)
-            if self._life is None:
-                self._life = threading.Thread(
-                    target=self._live, name="penstock-host-life", daemon=True
-                )
-                self._life.start()
+        return self._fresh(settings) if host is None else host
+
+    def _fresh(self, settings: LaunchSettings) -> _Host:
+        """The next host, which lives once the present one has ended."""
+        host = self._host = _Host(settings, self._inbox, self._on_sources)
+        host.send(self._breakpoints)
+        self._hosts.put(host)
+        if self._life is None:
+            self._life = threading.Thread(target=self._live, name="penstock-host-life", daemon=True)
+            self._life.start()
         return host
+
+    # ---- on its threads
+
+    def _on_sources(self, host: _Host, changed: SourcesChanged) -> None:
+        """What was held goes on, in a fresh host if the present one is too old."""
+        with self._lock:
+            held = self._held
+            if host is not self._host or held is None:
+                return
+            self._held = None
+            if changed.paths:
+                for command in held:
+                    if isinstance(command, Start):
+                        host.jobs.forget(command.job_id)
+                host.leave(LEAVE_SECONDS)
+                host = self._fresh(host.settings)
+            for command in held:
+                host.send(command)
 
     def _live(self) -> None:
         """One host after the other. This thread is their parent: they may die when it does."""
@@ -166,7 +205,7 @@ class HostProcess:
             self._living = None
             with self._lock:
                 if self._host is host:
-                    self._host = None
+                    self._host = self._held = None
             # What was sent until now waits in vain; it is refused among the rest.
             self._inbox.put(host.last_words(end))
 
@@ -179,9 +218,16 @@ class _Host:
     the `Wire`. ``_lock`` guards the process against a signal after its number is free.
     """
 
-    def __init__(self, settings: LaunchSettings, inbox: Inbox) -> None:
+    def __init__(
+        self,
+        settings: LaunchSettings,
+        inbox: Inbox,
+        on_sources: Callable[[_Host, SourcesChanged], None],
+    ) -> None:
         self.settings = settings
         self.jobs = JobsHeard()
+        self._on_sources = on_sources
+        self._has_run = False
         self._commands: SimpleQueue[Command | None] = SimpleQueue()
         self._inbox = inbox
         self._tail = Tail(OUTPUT_BYTES)
@@ -197,9 +243,15 @@ class _Host:
 
     # ---- on any thread
 
+    @property
+    def may_be_old(self) -> bool:
+        """Whether it may have imported what is different now, and no job would miss it."""
+        return self._has_run and not self.jobs.any_live
+
     def send(self, command: Command) -> None:
         """Queue a command for it; it may still be starting."""
         if isinstance(command, Start):
+            self._has_run = True
             self.jobs.starting(command.job_id)
         self._commands.put(command)
 
@@ -312,7 +364,13 @@ class _Host:
         try:
             connection = listener.accept(START_SECONDS)
             wire = Wire(
-                connection, self._commands, self._inbox, self.jobs, self._on_up, self._on_gone
+                connection,
+                self._commands,
+                self._inbox,
+                self.jobs,
+                self._on_up,
+                self._on_gone,
+                self._on_told,
             )
         except TimeoutError:
             self._broken = f"it hasn't connected within {START_SECONDS:g} s"
@@ -334,6 +392,10 @@ class _Host:
 
     def _on_up(self, _up: HostUp) -> None:
         self._is_up = True
+
+    def _on_told(self, told: Told | Answer) -> None:
+        if isinstance(told, SourcesChanged):
+            self._on_sources(self, told)
 
     def _on_gone(self, why: str) -> None:
         """Nothing comes any more: it has ended, or is of no more use."""

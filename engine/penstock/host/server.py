@@ -21,6 +21,7 @@ from penstock.host.commands import (
     AskFlow,
     AskPage,
     AskSnapshot,
+    AskSources,
     AskThreads,
     AskValues,
     Command,
@@ -302,6 +303,8 @@ class HostServer:
                     asked = self._asked.pop(question, [])
                 self._tell(tuple(asked), one)
             elif not isinstance(one, ControlChanged):
+                if isinstance(one, SourcesChanged):
+                    self._sources = one
                 self._tell_all(one)
 
     def _tell_all(self, told: object) -> None:
@@ -381,6 +384,8 @@ class HostServer:
                 self._ask(peer, command)
             case Release():
                 self._release(peer, (command.reference,))
+            case AskSources():
+                self._engine.submit(command)
             case WhenGone():
                 peer.when_gone = command.held
             case TakeControl():

@@ -117,6 +117,11 @@ class JobsHeard:
         with self._lock:
             self._starting[job_id] = None
 
+    def forget(self, job_id: str) -> None:
+        """A start was asked for elsewhere instead."""
+        with self._lock:
+            self._starting.pop(job_id, None)
+
     def hear(self, told: Iterable[Told | Answer]) -> None:
         """Take in what was told."""
         with self._lock:
@@ -159,8 +164,8 @@ class JobsHeard:
 class Wire:
     """Two threads over a connection: one sends what is `commands`, one puts in what comes.
 
-    ``on_up`` is called with the host's first words, ``on_gone`` with why nothing comes any more;
-    both on the reader's thread.
+    ``on_up`` is called with the host's first words, ``on_gone`` with why nothing comes any more,
+    ``on_told`` with all that comes once it is put in; on the reader's thread.
     """
 
     def __init__(
@@ -171,6 +176,7 @@ class Wire:
         jobs: JobsHeard,
         on_up: Callable[[HostUp], None],
         on_gone: Callable[[str], None],
+        on_told: Callable[[Told | Answer], None] | None = None,
     ) -> None:
         self._connection = connection
         self._commands = commands
@@ -178,6 +184,7 @@ class Wire:
         self._jobs = jobs
         self._on_up = on_up
         self._on_gone = on_gone
+        self._on_told = on_told
         self._reader = threading.Thread(target=self._read, name="penstock-news", daemon=True)
         self._writer = threading.Thread(target=self._write, name="penstock-commands", daemon=True)
         self._reader.start()
@@ -204,6 +211,9 @@ class Wire:
                     if isinstance(one, HostUp):
                         self._on_up(one)
                 self._inbox.put(told)
+                if self._on_told is not None:
+                    for one in told:
+                        self._on_told(one)
         except (Gone, WireError) as error:
             why = str(error)
         self._on_gone(why)

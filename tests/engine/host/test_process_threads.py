@@ -30,9 +30,10 @@ from penstock.host import (
     HostProcess,
     HostUp,
     LaunchSettings,
+    SourcesChanged,
     StartRefused,
 )
-from penstock.observe import JobEnded, JobHeld, JobProgress, JobStarted
+from penstock.observe import JobEnded, JobHeld, JobProgress
 
 TESTS: dict[str, str | None] = {"PYTHONPATH": str(FOLDER.parent)}
 """Flows of tests import helpers."""
@@ -208,9 +209,16 @@ def test_an_end_is_told_with_what_ran_and_the_next_start_has_a_fresh_one(
     assert about["pid"] not in (up.pid, os.getpid())
 
 
-def test_a_host_whose_interpreter_is_kept_can_be_killed(own: Own) -> None:
-    job_id = own.start(flow_of("Dies", way="keeps the interpreter"))
-    own.watch.until(lambda: own.watch.of(JobStarted))
+def keep_interpreter(own: Own, gate: Gate) -> str:
+    """Start a job whose body lets nobody else run once it is told to run; its id."""
+    job_id = own.start(flow_of("Dies", way="keeps the interpreter", gate=str(gate.path)))
+    own.runs(job_id)
+    own.watch.until(gate.let_go)
+    return job_id
+
+
+def test_a_host_whose_interpreter_is_kept_can_be_killed(own: Own, tmp_path: Path) -> None:
+    job_id = keep_interpreter(own, Gate(tmp_path / "gate"))
     own.client.cancel(job_id)
 
     own.client.kill()
@@ -223,10 +231,9 @@ def test_a_host_whose_interpreter_is_kept_can_be_killed(own: Own) -> None:
     assert not own.watch.of(StartRefused)
 
 
-def test_closing_ends_a_host_that_can_not_end_by_itself() -> None:
+def test_closing_ends_a_host_that_can_not_end_by_itself(tmp_path: Path) -> None:
     own = Own()
-    own.start(flow_of("Dies", way="keeps the interpreter"))
-    own.watch.until(lambda: own.watch.of(JobStarted))
+    keep_interpreter(own, Gate(tmp_path / "gate"))
 
     begin = monotonic()
     own.client.close(timeout=1.0)
@@ -398,3 +405,80 @@ def test_a_window_that_is_killed_takes_its_host_along(tmp_path: Path) -> None:
     wait_gone(pid)
     with contextlib.suppress(ProcessLookupError):
         os.kill(pid, signal.SIGKILL)
+
+
+@pytest.fixture
+def sources(tmp_path: Path) -> Callable[[str], dict[str, object]]:
+    """Writes the module of a flow so that it tells a word, and gives the flow."""
+
+    def write(word: str) -> dict[str, object]:
+        (tmp_path / "told_word.py").write_text(
+            "import os\n"
+            "from penstock import Event, Routine\n"
+            "class Word(Routine):\n"
+            "    about = Event(dict)\n"
+            "    def logic(self):\n"
+            f"        self.about.emit({{'word': {word!r}, 'pid': os.getpid()}})\n",
+            encoding="utf-8",
+        )
+        return flow_of("Word") | {
+            "folders": [str(tmp_path)],
+            "routines": {"it": {"type": "told_word:Word"}},
+        }
+
+    return write
+
+
+def test_after_an_edit_the_next_run_is_in_a_fresh_host(
+    own: Own, sources: Callable[[str], dict[str, object]]
+) -> None:
+    first = own.run(sources("old"))
+    same = own.run(sources("old"))
+    flow = sources("a longer new one")
+    edited = own.start(flow)
+    beside = own.start(flow)
+    own.client.breakpoints([])
+
+    for job_id in (edited, beside):
+        assert own.watch.ended(job_id).status == "COMPLETED"
+    about = own.watch.values(edited, "it").events["about"][-1].value.text
+
+    assert first == same
+    assert "a longer new one" in about
+    assert str(first["pid"]) not in about
+    kinds = [type(told) for told in own.watch.told if isinstance(told, HostUp | HostGone)]
+    assert kinds == [HostUp, HostGone, HostUp]
+    assert not own.watch.of(StartRefused)
+    assert own.watch.of(HostGone)[0].asked
+
+
+def test_while_a_job_lives_its_host_stays_and_tells_what_has_changed(
+    own: Own, tmp_path: Path, sources: Callable[[str], dict[str, object]]
+) -> None:
+    gate = Gate(tmp_path / "gate")
+    first = own.run(sources("old"))
+    waits = own.start(flow_of("Dies", gate=str(gate.path)))
+    own.runs(waits)
+    assert own.run(sources("a longer new one")) == first, "what is imported runs"
+
+    own.client.check_sources()
+    own.client.check_sources()
+    own.watch.until(lambda: own.watch.of(SourcesChanged)[-1:])
+    own.watch.until(lambda: own.watch.of(SourcesChanged)[-1].paths)
+    assert own.watch.of(SourcesChanged)[-1].paths == (str(tmp_path / "told_word.py"),)
+    let_through(gate, lambda: own.watch.of(JobEnded, waits), own.watch)
+
+
+def test_a_host_that_dies_while_it_looks_refuses_what_waits(
+    own: Own, sources: Callable[[str], dict[str, object]]
+) -> None:
+    """It is stopped, so that it can't answer, and killed."""
+    first = own.run(sources("old"))
+    os.kill(first["pid"], signal.SIGSTOP)
+    waits = own.start(sources("old"))
+    own.client.pause()
+    os.kill(first["pid"], signal.SIGKILL)
+
+    own.gone()
+    assert [refused.job_id for refused in own.watch.of(StartRefused)] == [waits]
+    assert own.run(sources("old"))["word"] == "old"
