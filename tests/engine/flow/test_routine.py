@@ -17,6 +17,7 @@ from penstock.flow import (
     AllSlots,
     Batch,
     Continue,
+    Emits,
     Event,
     Every,
     Flow,
@@ -437,6 +438,24 @@ class Run:
 
     def sleep(self, seconds: float) -> None:
         self.asked.append(seconds)
+
+    def late_emitter(self, routine: Routine, event: str) -> Emits:
+        self.asked.append((routine, event))
+        return Spoken()
+
+
+class Spoken:
+    def emit(self, value: object) -> None:
+        raise AssertionError("nobody emits here")
+
+
+def test_an_emitter_that_was_not_given_is_asked_for_when_it_is_used() -> None:
+    run = Run()
+    twin = bind(Tokenise(), {}, run)
+    assert run.asked == []
+
+    assert isinstance(twin.failed, Spoken)
+    assert run.asked == [(twin, "failed")]
 
 
 def test_cancelled_checkpoint_and_sleep_ask_the_run() -> None:
