@@ -125,7 +125,7 @@ def test_pause_step_and_stop_concern_the_shown_job(
     session.stop()
 
     assert not [c for c in before if c.method in ("pause", "step", "cancel")]
-    methods = [c.method for c in client.calls if c.method != "breakpoints"]
+    methods = [c.method for c in client.calls if c.method not in ("breakpoints", "check_sources")]
     assert methods == ["start", "pause", "step", "cancel"], "a running job isn't stepped"
 
 
@@ -550,3 +550,17 @@ def test_editing_while_a_job_is_held_leaves_the_job_alone(qtbot: QtBot, real: Se
     assert real.document.ids() == ()
     assert real.view is not None
     assert real.view.status == "COMPLETED"
+
+
+def test_the_engine_s_sources_are_looked_at_when_versions_may_differ(
+    session: Session, client: ScriptedClient
+) -> None:
+    job_id = run_job(session, client)
+    assert not client.named("check_sources")
+
+    client.tell_held(job_id, "split")
+    session.bridge.tick()
+    assert len(client.named("check_sources")) == 1
+
+    session.document.sources_changed.emit()
+    assert len(client.named("check_sources")) == 2

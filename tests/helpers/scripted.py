@@ -146,14 +146,14 @@ class ScriptedClient:
     def ask_flow(self, job_id: str) -> None:
         self._note("ask_flow", job_id)
 
+    def check_sources(self) -> None:
+        self._note("check_sources")
+
     def take_control(self) -> None:
         self._note("take_control")
 
     def kill(self) -> None:
         self._note("kill")
-
-    def restart(self) -> None:
-        self._note("restart")
 
     def snapshot(self) -> EngineSnapshot:
         jobs = tuple(

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 from types import FrameType
 
-from PySide6.QtCore import QCoreApplication, QSettings, QTimer
+from PySide6.QtCore import QCoreApplication, QSettings, Qt, QTimer
 from PySide6.QtWidgets import QApplication
 
 from penstock.errors import FlowFileError
@@ -133,6 +133,7 @@ class Program:
             return BAD_INPUT
         self._window.closed.connect(self._on_closed)
         restore = self._catch_signals()
+        self._app.applicationStateChanged.connect(self._on_state)
         self._window.show()
         self._schedule()
         self._app.exec()
@@ -211,6 +212,12 @@ class Program:
             desk.end(CLOSE_LIMIT)
         if self._desk.is_left and not self._others:
             self._leave()
+
+    def _on_state(self, state: Qt.ApplicationState) -> None:
+        """Whoever comes back from another window may have edited source files there."""
+        if state == Qt.ApplicationState.ApplicationActive:
+            for desk in (self._desk, *self._others):
+                desk.session.client.check_sources()
 
     def _is_idle(self) -> bool:
         return not self._session.live_jobs

@@ -134,6 +134,8 @@ class Session(QObject):
             signal.connect(self._on_job_event)
         bridge.job_changed.connect(self._on_job_event)
         bridge.refused.connect(self._on_refused)
+        document.sources_changed.connect(self._check_sources)
+        bridge.job_held.connect(self._check_sources)
         bridge.host_up.connect(self._on_host_up)
         if self.engine.placement == "attached":
             self.remote_flows = RemoteFlows(self.client, bridge, document, self)
@@ -336,13 +338,6 @@ class Session(QObject):
         return self._start_with(self._started[job_id])
 
     def _start_with(self, given: _Input) -> str:
-        """Start; in a fresh engine when the present one has imported what is another now.
-
-        While jobs live there it stays: nothing that runs is ended for a start.
-        """
-        engine = self.engine
-        if engine.changed_sources and engine.placement == "own" and not self.live_jobs:
-            self.client.restart()
         job_id = self.client.start(*given)
         self._started[job_id] = given
         return job_id
@@ -508,6 +503,10 @@ class Session(QObject):
     def _on_disconnected(self, connection: Connection) -> None:
         if self._selection.connection == connection:
             self.select()
+
+    def _check_sources(self) -> None:
+        """What is seen of a held job and of the flow may be of two versions: have it told."""
+        self.client.check_sources()
 
     def _on_job_event(self, job_id: str) -> None:
         if job_id == self._job_id:
