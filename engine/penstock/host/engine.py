@@ -355,6 +355,8 @@ class HostedEngine:
         known = self._tell_present(runtime, frozenset())
         runtime.instruments.add(self._monitor)
         self._tell_present(runtime, known)
+        for executor in runtime.jobs.list():
+            executor.send(Sample(hold=True))
         self._debugger = Debugger(runtime)
         self._ensure_host()
 

@@ -274,8 +274,10 @@ class JobCore:
     def _refused(self, message: Refused) -> None:
         end(self, JobStatus.FAILED, failure_of("", {}, message.error))
 
-    def _sample(self, _message: Sample) -> None:
+    def _sample(self, message: Sample) -> None:
         self._sample_wanted = True
+        if message.hold:
+            self.told_next = UNTOLD
 
     def _set_stops(self, message: SetStops) -> None:
         for run in self.runs:

@@ -55,8 +55,7 @@ class GlobalJobManager:
         self._jobs: dict[str, JobExecutor] = {}
         self._ids = count(1)
         self._generations = _Generations(self)
-        self._with_values = Wants(instruments.wants, values=True)
-        self._without_values = Wants(instruments.wants)
+        self._wants = Wants(instruments.wants)
         self._newest_generation = 0
         self._stops: tuple[StopPoint, ...] = ()
         self._hold_new: int | None = None
@@ -64,7 +63,15 @@ class GlobalJobManager:
         self._make_coroutines = coroutines
         self._coroutine_thread: Coroutines | None = None
         self._coroutine_lock = threading.Lock()  # guards the one above
-        self.keep_values = False
+
+    @property
+    def keep_values(self) -> bool:
+        """Whether jobs, running and later ones, keep the last value of each port."""
+        return self._wants.values
+
+    @keep_values.setter
+    def keep_values(self, keep: bool) -> None:
+        self._wants.values = keep
 
     def start(
         self,
@@ -92,7 +99,7 @@ class GlobalJobManager:
                 loop=self._loop if loop is None else loop,
                 coroutines=self._coroutines,
                 generations=self._generations,
-                wants=self._with_values if self.keep_values else self._without_values,
+                wants=self._wants,
                 check_types=self._check_types,
                 seed=seed,
             )

@@ -110,7 +110,9 @@ class Unstall:
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """Tell the counters, in their place among the other events."""
+    """Tell the counters, in their place among the other events; and the hold again, if `hold`."""
+
+    hold: bool = False
 
 
 @dataclass(frozen=True, slots=True)

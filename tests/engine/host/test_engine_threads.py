@@ -11,7 +11,8 @@ import pytest
 
 from helpers.bodies import Gate
 from helpers.hosted import DEADLINE, Folder
-from penstock import Event, Flow, Routine, Runtime, Slot
+from helpers.waiting import until
+from penstock import Event, Flow, JobStatus, Routine, Runtime, Slot
 from penstock.host import (
     Answer,
     BreakpointSpec,
@@ -196,6 +197,26 @@ def test_a_running_program_is_watched_steered_and_left_alone(runtime: Runtime) -
     assert not hears.of(JobStarted, "again")
     assert not engine.drain(), "it still listens"
     assert not runtime.jobs.keep_values
+
+
+def test_a_job_held_before_anybody_watched_says_where_and_its_values_are_kept_from_then_on(
+    runtime: Runtime,
+) -> None:
+    gate.open()
+    job = runtime.exec(program(), job_id="before", held=True)
+    until(lambda: job.status is JobStatus.PAUSED)
+    engine = HostedEngine(runtime=runtime)
+    hears = Hears(engine)
+    hears.until(lambda: hears.of(JobHeld))
+    (held,) = hears.of(JobHeld)
+    assert (held.job_id, held.place) == ("before", "a")
+
+    engine.submit(Resume("before"))
+    hears.until(lambda: hears.of(JobEnded))
+    engine.submit(AskValues("before", "b"))
+    hears.until(lambda: hears.of(RoutineValues))
+    assert hears.of(RoutineValues)[-1].slots["value"], "a job that had begun keeps them too"
+    engine.close()
 
 
 def test_jobs_of_a_running_program_are_not_forgotten(

@@ -11,7 +11,7 @@ import pytest
 from helpers.driven import Driven
 from helpers.flows import burst, chain, flow_of, pair, pass_on, routine, sink, source
 from penstock import Batch, Flow, Routine, Slot
-from penstock.observe import JobEnded, JobProgress
+from penstock.observe import JobEnded, JobHeld, JobProgress
 from penstock.run.messages import (
     Cancel,
     Close,
@@ -118,6 +118,24 @@ def test_a_sample_tells_the_counters_behind_what_happened_before() -> None:
     told = job.of(JobProgress)
     assert [event.status for event in told] == ["RUNNING", "IDLE"]
     assert [event.routines["a"].slots["value"].queued for event in told] == [1, 0]
+
+
+def test_a_sample_tells_the_hold_again_to_who_comes_late() -> None:
+    job = kept_open(pass_on())
+    job.feed(Sample(hold=True))
+    assert job.of(JobHeld) == []
+
+    job.feed(Pause(1))
+    job.post("a.value", 1)
+    before = job.held
+    job.feed(Sample())
+    assert job.of(JobHeld)[-1] is before
+
+    job.feed(Sample(hold=True))
+    again = job.held
+    assert again is not before
+    assert (again.held_id, again.place) == (before.held_id, "a")
+    assert again.messages == before.messages
 
 
 def test_a_sample_that_comes_with_the_end_tells_them_once() -> None:
