@@ -370,29 +370,10 @@ def test_while_a_job_is_held_the_window_says_which_version_runs(desk: Desk) -> N
     assert not bar.isVisible()
 
 
-def test_the_next_run_is_in_a_fresh_engine_without_a_question(desk: Desk) -> None:
-    desk.client.tell_ended(desk.start())
-    change(desk, "routines.py")
-    desk.key(Qt.Key.Key_F5)
-
-    assert [call.method for call in desk.client.calls[-2:]] == ["restart", "start"]
-
-
-def test_nothing_that_runs_is_ended_for_a_start(desk: Desk) -> None:
-    desk.start()
-    change(desk, "routines.py")
-    desk.session.run()
-
-    assert len(desk.client.named("start")) == 2
-    assert not desk.client.named("restart")
-
-
 def test_an_engine_in_the_window_s_process_can_t_be_fresh_and_says_so(qtbot: QtBot) -> None:
     desk = Desk("window")
     change(desk, "routines.py")
     assert "start Penstock again to run the new version" in desk.window.sources.text
-    desk.session.run()
-    assert not desk.client.named("restart")
     desk.close()
 
 
