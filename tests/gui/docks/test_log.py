@@ -121,6 +121,23 @@ def test_a_failed_job_says_where_and_why_without_counting_twice(
     assert panel.model.failures == 1
 
 
+def test_an_engine_s_begin_and_end_are_lines(
+    panel: LogPanel, session: Session, client: ScriptedClient
+) -> None:
+    client.tell_up(11, "etl")
+    client.tell_gone("killed by SIGKILL", pid=11)
+    client.tell_gone("ended as asked", pid=12, asked=True)
+    client.tell_gone("can't be started: no such file", pid=0)
+    tell(panel, session)
+
+    assert lines(panel)[::-1] == [
+        ("engine", "process 11: etl, Python 3.11.7"),
+        ("engine", "process 11 has ended: killed by SIGKILL"),
+        ("engine", "process 12 ended as asked"),
+        ("engine", "can't be started: no such file"),
+    ]
+
+
 def test_refusals_are_lines_too(panel: LogPanel, session: Session, client: ScriptedClient) -> None:
     client.tell(StartRefused("3", "flow.json: routines.a: no such type", "Traceback…"))
     client.tell(CommandRefused("step", "3", "the job isn't held"))

@@ -299,6 +299,16 @@ def test_the_last_an_engine_wrote_stays_to_be_read(
     assert shown(panel)[panel.table.rowAt(0)].startswith("The engine's process 4711 has ended")
 
 
+def test_an_end_that_was_wanted_is_a_line_by_the_way(
+    panel: OutputPanel, prints: Printer, client: ScriptedClient
+) -> None:
+    client.tell(HostGone(4711, "ended as asked", "all it wrote\n", asked=True))
+    prints.show()
+
+    assert shown(panel) == ["The engine's process 4711: ended as asked"]
+    assert panel.model.last_end() == -1
+
+
 def test_a_flood_is_shown_in_few_batches(
     qtbot: QtBot, panel: OutputPanel, session: Session, client: ScriptedClient
 ) -> None:

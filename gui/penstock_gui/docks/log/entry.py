@@ -101,8 +101,10 @@ def log_entry(told: object, now: float) -> LogEntry | None:
             text = f"process {told.pid}: {told.name}, Python {told.python}"
             return LogEntry(now, "plug", "text.3", "engine", one_line(text), told=told)
         case HostGone():
-            text = f"process {told.pid} has ended: {told.text}" if told.pid else told.text
-            return LogEntry(now, "power", "state.failed", "engine", one_line(text), told=told)
+            color = "text.3" if told.asked else "state.failed"
+            how = told.text if told.asked else f"has ended: {told.text}"
+            text = f"process {told.pid} {how}" if told.pid else told.text
+            return LogEntry(now, "power", color, "engine", one_line(text), told=told)
         case _:
             return None
 

@@ -107,8 +107,13 @@ class LineMaker:
         self._open.clear()
 
 
-def last_words(gone: HostGone) -> list[OutputLine]:
-    """The end of an engine's process, and what it wrote to its terminal before."""
+def last_words(gone: HostGone, lost: bool) -> list[OutputLine]:
+    """The end of an engine's process, and what it wrote to its terminal before.
+
+    An end that was wanted, and took no job along, is a line by the way.
+    """
+    if gone.asked and not lost:
+        return [_of_engine("engine", f"The engine's process {gone.pid}: {gone.text}")]
     written = gone.output.splitlines()
     shown = [_of_engine("engine", text) for text in written[-MOST_AT_THE_END:]]
     head = f"The engine's process {gone.pid} has ended: {gone.text}"

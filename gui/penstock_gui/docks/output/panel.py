@@ -209,7 +209,7 @@ class OutputPanel(QWidget):
 
     def _on_bridge_host_gone(self, gone: HostGone) -> None:
         self._maker.forget()
-        self._add(last_words(gone))
+        self._add(last_words(gone, bool(self._session.lost_jobs)))
 
     def _add(self, lines: list[OutputLine], extended: bool = False) -> None:
         self._pending.extend(lines)
