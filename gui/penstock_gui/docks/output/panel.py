@@ -20,7 +20,8 @@ from penstock_gui.docks.output.model import LIMIT, OutputFilter, OutputModel
 from penstock_gui.docks.output.table import OutputTable
 from penstock_gui.session import Session
 from penstock_gui.theme import Theme
-from penstock_gui.widgets import ElidedLabel, EmptyState, SearchLine
+from penstock_gui.widgets import EmptyState, PlainLabel, SearchLine
+from penstock_gui.widgets.wording import plural
 
 BATCH_MS = 50
 _FILLS = (
@@ -111,8 +112,8 @@ class OutputPanel(QWidget):
 
     def _build(self, run_action: QAction | None) -> None:
         self.search = SearchLine(self._theme, "Search output")
-        self.dropped = ElidedLabel(self._theme, color="text.3", font="caption")
-        self.dropped.set_right()
+        self.dropped = PlainLabel(self._theme, color="text.3", font="caption")
+        self.dropped.setContentsMargins(8, 2, 8, 2)
         self.only_job = self._toggle("layers", "Only the shown job")
         self.only_routine = self._toggle(
             "crosshair", "Only the selected routines; without a selection, all"
@@ -131,6 +132,7 @@ class OutputPanel(QWidget):
         rows.setContentsMargins(0, 0, 0, 0)
         rows.setSpacing(0)
         rows.addWidget(self._strip())
+        rows.addWidget(self.dropped)
         rows.addWidget(self._stack)
 
     def _nothing(self, title: str, why: str, button: QAction | None = None) -> QWidget:
@@ -168,7 +170,6 @@ class OutputPanel(QWidget):
         self.search.setMaximumWidth(220)
         row.addWidget(self.search, 2)
         row.addStretch(1)
-        row.addWidget(self.dropped, 2)
         for button in self._buttons:
             row.addWidget(button)
         return strip
@@ -235,7 +236,7 @@ class OutputPanel(QWidget):
 
     def _say_counts(self) -> None:
         model = self.model
-        self.dropped.show_text(f"{model.dropped:,} older dropped" if model.dropped else "")
+        self.dropped.setText(f"{plural(model.dropped, 'older line')} dropped")
         self.dropped.setVisible(bool(model.dropped))
         self._stack.setCurrentIndex(2 if model.rowCount() else 1 if model.total else 0)
         self.table.fit()
