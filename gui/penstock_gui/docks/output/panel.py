@@ -47,6 +47,8 @@ class OutputPanel(QWidget):
         limit: int = LIMIT,
     ) -> None:
         super().__init__()
+        self.setObjectName("panel")
+        self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
         self._session = session
         self._theme = theme
         self._maker = LineMaker()
