@@ -16,7 +16,7 @@ from penstock_gui.window.files import Files
 
 _GROUP_ENDS = frozenset(
     {"edit.redo", "edit.select_all", "view.fit_selection", "view.zoom_reset"}
-    | {"run.run", "run.kill", "run.launch", "run.detach"}
+    | {"run.run", "run.kill", "run.detach"}
 )
 
 
