@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import os
 import signal
+import socket
 import subprocess
 import sys
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -30,6 +33,14 @@ def _keeps_the_interpreter() -> None:
     sum(range(10**12))
 
 
+def _hangs_up() -> None:
+    """Break every connection of this process, which goes on."""
+    for number in range(3, 256):
+        with contextlib.suppress(OSError), socket.socket(fileno=os.dup(number)) as one:
+            one.shutdown(socket.SHUT_RDWR)
+    threading.Event().wait()
+
+
 WAYS: dict[str, Callable[[], object]] = {
     "exits": lambda: os._exit(3),
     "prints": _prints,
@@ -37,6 +48,7 @@ WAYS: dict[str, Callable[[], object]] = {
     "aborts": os.abort,
     "is killed": lambda: os.kill(os.getpid(), signal.SIGKILL),
     "keeps the interpreter": _keeps_the_interpreter,
+    "hangs up": _hangs_up,
     "goes on": lambda: None,
 }
 
@@ -78,22 +90,32 @@ class Tells(Routine):
 
 
 class Spawns(Routine):
-    """Starts a process that waits for ever; of the same group, or of its own."""
+    """Starts a process that waits for ever; or a copy of itself that is meant to stay."""
 
     pid = Event(int)
 
     class Config(BaseModel):
-        own_session: bool = False
+        stays: bool = False
         gate: str = ""
 
     def logic(self) -> None:
-        child = subprocess.Popen(
-            [sys.executable, "-c", "import threading; threading.Event().wait()"],
-            start_new_session=self.config.own_session,
-            close_fds=False,
-        )
-        self.pid.emit(child.pid)
+        if self.config.stays:
+            pid = _fork()
+        else:
+            wait = "import threading; threading.Event().wait()"
+            pid = subprocess.Popen([sys.executable, "-c", wait]).pid
+        self.pid.emit(pid)
         wait_at(Path(self.config.gate))
+
+
+def _fork() -> int:
+    """A copy of this process in a session of its own, with all it has open."""
+    pid = os.fork()
+    if pid == 0:
+        os.setsid()
+        while True:
+            signal.pause()
+    return pid
 
 
 def flow_of(kind: str, **config: Any) -> dict[str, object]:

@@ -37,6 +37,7 @@ from penstock.host.commands import (
     Step,
     TakeControl,
 )
+from penstock.host.monitor import Monitor
 from penstock.observe import JobEnded, JobHeld, JobProgress, JobStarted
 
 
@@ -216,6 +217,32 @@ def test_a_job_held_before_anybody_watched_says_where_and_its_values_are_kept_fr
     engine.submit(AskValues("before", "b"))
     hears.until(lambda: hears.of(RoutineValues))
     assert hears.of(RoutineValues)[-1].slots["value"], "a job that had begun keeps them too"
+    engine.close()
+
+
+def test_what_happens_while_it_begins_to_listen_is_not_missed(
+    runtime: Runtime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Between a look at the jobs and its first event of them one ends and one starts."""
+    ends = runtime.exec(program(), job_id="ends")
+    gate.wait_came()
+    add = runtime.instruments.add
+
+    def add_late(instrument: object) -> None:
+        if isinstance(instrument, Monitor):
+            runtime.jobs.cancel("ends")
+            ends.wait(DEADLINE)
+            runtime.exec(program(), job_id="starts")
+            gate.wait_came(2)
+        add(instrument)
+
+    monkeypatch.setattr(runtime.instruments, "add", add_late)
+    engine = HostedEngine(runtime=runtime)
+
+    news = [one for one in engine.drain() if isinstance(one, JobStarted | JobEnded)]
+    told = [(type(one), one.job_id) for one in news]
+    assert told == [(JobStarted, "ends"), (JobEnded, "ends"), (JobStarted, "starts")]
+    assert engine.is_moving
     engine.close()
 
 

@@ -231,15 +231,31 @@ def test_a_host_whose_interpreter_is_kept_can_be_killed(own: Own, tmp_path: Path
     assert not own.watch.of(StartRefused)
 
 
-def test_closing_ends_a_host_that_can_not_end_by_itself(tmp_path: Path) -> None:
+@pytest.mark.parametrize("restarted", [False, True])
+def test_closing_ends_a_host_that_can_not_end_by_itself(tmp_path: Path, restarted: bool) -> None:
     own = Own()
     keep_interpreter(own, Gate(tmp_path / "gate"))
+    if restarted:
+        own.client.restart()
 
     begin = monotonic()
     own.client.close(timeout=1.0)
 
     assert monotonic() - begin < 3.0
     assert not pids_of(own)
+
+
+def test_a_host_whose_connection_broke_is_ended(own: Own, tmp_path: Path) -> None:
+    gate = Gate(tmp_path / "gate")
+    job_id = own.start(flow_of("Dies", way="hangs up", gate=str(gate.path)))
+    own.runs(job_id)
+    own.watch.until(gate.let_go)
+
+    gone = own.gone()
+
+    assert gone.text.startswith("its connection broke")
+    assert not gone.asked
+    assert own.watch.ended(job_id).status == LOST
 
 
 def test_restart_lets_what_runs_end_and_the_next_start_waits_for_it(own: Own) -> None:
@@ -255,21 +271,21 @@ def test_restart_lets_what_runs_end_and_the_next_start_waits_for_it(own: Own) ->
     assert (gone.asked, gone.running) == (True, ())
 
 
-@pytest.mark.parametrize("own_session", [False, True])
+@pytest.mark.parametrize("stays", [False, True])
 def test_what_a_host_has_started_goes_with_it_or_keeps_nobody_waiting(
-    own: Own, tmp_path: Path, own_session: bool
+    own: Own, tmp_path: Path, stays: bool
 ) -> None:
-    """A process in a session of its own is meant to stay; it has the host's descriptors."""
+    """A copy in a session of its own is meant to stay; it has all that its host had open."""
     gate = Gate(tmp_path / "gate")
-    job_id = own.start(flow_of("Spawns", own_session=own_session, gate=str(gate.path)))
+    job_id = own.start(flow_of("Spawns", stays=stays, gate=str(gate.path)))
     own.runs(job_id)
     own.watch.until(lambda: own.watch.values(job_id, "it").events.get("pid"))
     pid = int(own.watch.values(job_id, "it").events["pid"][-1].value.text)
 
-    own.client.kill()
+    os.kill(own.watch.of(HostUp)[0].pid, signal.SIGKILL)
 
     assert own.gone().running == ((job_id, "it"),)
-    if own_session:
+    if stays:
         assert not is_gone(pid)
         os.kill(pid, signal.SIGKILL)
     wait_gone(pid)
@@ -373,6 +389,8 @@ def test_without_a_window_it_says_what_it_is() -> None:
         assert ended.stdout == ""
 
 
+WINDOW_SECONDS = 8.0
+"""Less than the time after which a host is ended by force."""
 WINDOW = """
 import json, sys, threading
 from penstock.host import EngineClient, HostProcess, HostUp, LaunchSettings
@@ -402,7 +420,7 @@ def test_a_window_that_is_killed_takes_its_host_along(tmp_path: Path) -> None:
         window.kill()
         window.communicate()
 
-    wait_gone(pid)
+    wait_gone(pid, WINDOW_SECONDS)
     with contextlib.suppress(ProcessLookupError):
         os.kill(pid, signal.SIGKILL)
 
