@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import importlib
 import sys
 import weakref
 from collections import Counter, OrderedDict, defaultdict, deque, namedtuple
@@ -499,7 +500,7 @@ def test_the_end_of_a_value_may_run_code(end: str, monkeypatch: pytest.MonkeyPat
 
 @pytest.fixture
 def numpy() -> Any:
-    return pytest.importorskip("numpy")
+    return importlib.import_module("numpy")
 
 
 def test_an_array_is_read_by_slices(numpy: Any) -> None:
