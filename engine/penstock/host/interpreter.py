@@ -51,11 +51,12 @@ def check_interpreter(
 def host_command(settings: LaunchSettings) -> tuple[str, ...]:
     """What starts a host: ``python -m penstock.host`` here, `boot` in an interpreter of the user's.
 
-    Neither has the folder it is started in on its path. Raises LaunchError when this process
+    Neither has the folder it is started in on its path, and both are found by the name
+    ``penstock.host`` among the processes. Raises LaunchError when this process
     doesn't know its own interpreter.
     """
     if settings.interpreter is not None:
-        return settings.interpreter, str(_BOOT)
+        return settings.interpreter, str(_BOOT), "penstock.host"
     if not sys.executable:
         raise LaunchError("this program doesn't know which Python runs it; choose an interpreter")
     return sys.executable, "-P", "-m", "penstock.host"

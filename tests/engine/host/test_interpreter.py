@@ -155,7 +155,8 @@ def test_a_host_of_this_interpreter_is_the_module() -> None:
 
 
 def test_a_host_of_another_interpreter_is_brought_the_engine() -> None:
-    assert host_command(LaunchSettings("/opt/python")) == ("/opt/python", str(BOOT))
+    named = ("/opt/python", str(BOOT), "penstock.host")
+    assert host_command(LaunchSettings("/opt/python")) == named
     assert host_environment(LaunchSettings("/opt/python"), {})[boot.LENT]
 
 
