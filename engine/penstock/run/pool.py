@@ -279,6 +279,7 @@ class WorkerPool:
                     continue
             elif (found := self.next_work(worker)) is not None:
                 work = found
+                found = None
             else:
                 return
             worker.work = work
@@ -289,6 +290,7 @@ class WorkerPool:
                 if worker.interrupted_at is None:
                     _log.exception("job %s: the engine failed", work.job_id)
             worker.work = None
+            del work  # whoever waits for more keeps no job
             if worker.outside and (
                 worker.interrupted_at is not None or not self._come_back(worker)
             ):
