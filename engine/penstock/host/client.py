@@ -12,6 +12,7 @@ from penstock.errors import PenstockError
 from penstock.host.commands import (
     AskCounters,
     AskFlow,
+    AskPage,
     AskSnapshot,
     AskSources,
     AskThreads,
@@ -20,6 +21,7 @@ from penstock.host.commands import (
     Command,
     MakeWay,
     Pause,
+    Release,
     Resize,
     Resume,
     SetBreakpoints,
@@ -44,14 +46,21 @@ from penstock.host.protocol import (
     StallChoice,
     ThreadTable,
     Told,
+    ValuePage,
+    ValueSample,
 )
 from penstock.host.wire import LOST
-from penstock.observe import JobEnded, JobStarted
+from penstock.observe import JobEnded, JobStarted, ValueSummary
 
 KEPT_VALUES = 200
+KEPT_PAGES = 200
+MAX_PAGE = 100
 _LONGEST_ID = 15
 _NO_POOL = PoolUse(0, 0, 0, 0, 0, 0)
+_NOTHING = ValueSummary("", "")
 _Ask = AskThreads | AskSnapshot | AskValues | AskFlow | AskSources
+_Place = tuple[int, tuple[int, ...], int]
+"""What a page is of: reference, path and offset."""
 
 
 class Link(Protocol):
@@ -130,8 +139,9 @@ class EngineClient:
     is told by `drain`. Nothing is started before the first `start`. Of the jobs whose end was
     fetched, the engine keeps the newest that can be asked about.
 
-    `threads`, `snapshot` and `last_values` give the last answer told, and ask for a newer one,
-    which comes with a later `drain`; one question at a time of each kind and port is under way.
+    `threads`, `snapshot`, `last_values` and `page` give the last answer told, and ask for a newer
+    one, which comes with a later `drain`; one question at a time of each kind, port and page is
+    under way.
 
     When the engine's process is gone, its jobs are told as ended (status `LOST`), starts under
     way as refused, and then the `HostGone`; ids of jobs go on counting.
@@ -143,12 +153,13 @@ class EngineClient:
         self._link: Link = InProcess(workers) if link is None else link
         self._last_id = 0
         self._closed = False
-        # Guards `_asked` and `_last_id`; never held while calling out.
+        # Guards `_asked`, `_last_id` and `_pages`; never held while calling out.
         self._lock = threading.Lock()
-        self._asked: set[_Ask] = set()
+        self._asked: set[_Ask | _Place] = set()
         self._threads = ThreadTable(_NO_POOL, ())
         self._snapshot = EngineSnapshot((), _NO_POOL, 0)
         self._values: OrderedDict[tuple[str, str], RoutineValues] = OrderedDict()
+        self._pages: OrderedDict[_Place, ValuePage] = OrderedDict()
         self._lost_jobs: set[str] = set()
         self._lost_there = 0
         self._lost_before = 0
@@ -268,6 +279,32 @@ class EngineClient:
         nothing = RoutineValues(job_id, routine, {}, {}, kept=not is_lost)
         return self._values.setdefault((job_id, routine), nothing)
 
+    def page(
+        self, reference: int, path: Sequence[int] = (), offset: int = 0, count: int = MAX_PAGE
+    ) -> ValuePage | None:
+        """What is inside a value, or in the child of it that `path` leads to, from `offset` on.
+
+        `count` is of children, or characters. None before it was told; where there is no engine
+        any more, a page that says that the value isn't kept. The value is kept for this client
+        from the first page on: `release` it.
+        """
+        place = reference, tuple(path), offset
+        if self._closed or not self._link.answers:
+            return ValuePage(*place[:2], "nothing", _NOTHING, 0, offset, (), kept=False)
+        self._send_once(place, AskPage(*place, count))
+        with self._lock:
+            return self._pages.get(place)
+
+    def release(self, reference: int) -> None:
+        """Need a value no more, and forget its pages; returns at once."""
+        with self._lock:
+            for place in [place for place in self._pages if place[0] == reference]:
+                del self._pages[place]
+            # Who looks again asks anew: what is under way is answered before the release.
+            self._asked = {ask for ask in self._asked if not _is_page(ask, reference)}
+        if not self._closed and self._link.answers:
+            self._link.send(Release(reference))
+
     def kill(self) -> None:
         """End the engine's process at once, whatever it does; `HostGone` tells when it is so.
 
@@ -301,13 +338,16 @@ class EngineClient:
     # ---- the way
 
     def _ask(self, ask: _Ask) -> None:
-        if self._closed or not self._link.answers:
-            return
+        if not self._closed and self._link.answers:
+            self._send_once(ask, ask)
+
+    def _send_once(self, question: _Ask | _Place, command: Command) -> None:
+        """Ask, unless the question is under way."""
         with self._lock:
-            if ask in self._asked:
+            if question in self._asked:
                 return
-            self._asked.add(ask)
-        self._link.send(ask)
+            self._asked.add(question)
+        self._link.send(command)
 
     def _hear(self, told: Told | Answer) -> None:
         match told:
@@ -329,6 +369,8 @@ class EngineClient:
                 while len(self._values) > KEPT_VALUES:
                     self._values.popitem(last=False)
                 self._answered(AskValues(*key))
+            case ValuePage():
+                self._keep_page(told)
             case FlowPicture():
                 self._answered(AskFlow(told.job_id))
             case DisplayLost():
@@ -346,6 +388,15 @@ class EngineClient:
             with self._lock:
                 self._last_id = max(self._last_id, int(job_id))
 
+    def _keep_page(self, page: ValuePage) -> None:
+        place = page.reference, page.path, page.offset
+        with self._lock:
+            self._pages[place] = page
+            self._pages.move_to_end(place)
+            if len(self._pages) > KEPT_PAGES:
+                self._pages.popitem(last=False)
+            self._asked.discard(place)
+
     def _answered(self, ask: _Ask) -> None:
         with self._lock:
             self._asked.discard(ask)
@@ -353,11 +404,30 @@ class EngineClient:
     def _after(self, gone: HostGone) -> None:
         with self._lock:
             self._asked.clear()
+            self._pages.clear()
         self._lost_before, self._lost_there = self._lost_before + self._lost_there, 0
         self._threads = ThreadTable(_NO_POOL, ())
         jobs = tuple(map(_lost_job, self._snapshot.jobs))
         self._snapshot = replace(self._snapshot, jobs=jobs, pool=_NO_POOL)
+        for key, values in self._values.items():
+            self._values[key] = _without_references(values)
 
 
 def _lost_job(job: JobSnapshot) -> JobSnapshot:
     return replace(job, status=LOST, running=0) if job.finished_at is None else job
+
+
+def _without_references(values: RoutineValues) -> RoutineValues:
+    """What is left of last values where nobody keeps them."""
+
+    def bare(ports: dict[str, tuple[ValueSample, ...]]) -> dict[str, tuple[ValueSample, ...]]:
+        return {
+            port: tuple(replace(sample, reference=0) for sample in samples)
+            for port, samples in ports.items()
+        }
+
+    return replace(values, slots=bare(values.slots), events=bare(values.events), held=())
+
+
+def _is_page(ask: _Ask | _Place, reference: int) -> bool:
+    return isinstance(ask, tuple) and ask[0] == reference

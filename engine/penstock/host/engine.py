@@ -5,10 +5,14 @@ from __future__ import annotations
 import logging
 import os
 import threading
+import weakref
 from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from queue import SimpleQueue
 from time import monotonic, time, time_ns
+from typing import Any, assert_never
 
 from penstock.debug import Breakpoint, Debugger
 from penstock.errors import PenstockError
@@ -16,6 +20,7 @@ from penstock.flow import Flow
 from penstock.host.commands import (
     AskCounters,
     AskFlow,
+    AskPage,
     AskSnapshot,
     AskSources,
     AskThreads,
@@ -24,6 +29,7 @@ from penstock.host.commands import (
     Command,
     MakeWay,
     Pause,
+    Release,
     Resize,
     Resume,
     SetBreakpoints,
@@ -31,6 +37,7 @@ from penstock.host.commands import (
     Step,
     TakeControl,
     Unstall,
+    WhenGone,
 )
 from penstock.host.launch import Loop
 from penstock.host.monitor import Monitor
@@ -41,6 +48,7 @@ from penstock.host.protocol import (
     ControlChanged,
     EngineSnapshot,
     FlowPicture,
+    HeldValue,
     JobSnapshot,
     RoutineValues,
     SourcesChanged,
@@ -51,6 +59,7 @@ from penstock.host.protocol import (
 )
 from penstock.host.sources import SourceBook
 from penstock.host.threads import HOST_THREAD, ThreadCensus
+from penstock.host.values import ValueStore, opens
 from penstock.observe import JobEnded, JobStarted
 from penstock.run import JobExecutor, Runtime, Sample, failure_of
 from penstock.run.telling import summary_of
@@ -60,6 +69,9 @@ _LAST_SECONDS = 1.0
 _WAKING_SECONDS = 0.03
 _log = logging.getLogger(__name__)
 _AT_ONCE = (AskCounters, AskThreads, AskSnapshot, AskValues, AskFlow, MakeWay, TakeControl)
+_UNSTARTED = (AskSources, AskPage, Release)
+"""What is done on the host thread, but has an answer also while there is none."""
+_Steering = Pause | Resume | Step | Cancel | Unstall | Resize
 
 
 class _Reap:
@@ -76,8 +88,10 @@ class HostedEngine:
 
     Commands are carried out in order on the host thread, which also imports flows, so no caller
     waits for user code. Questions, and what only changes who gets the interpreter, are done on
-    the caller's thread: an import doesn't hold them up. Nothing is started before the first
-    `Start`. Of the jobs whose end was fetched, the newest `KEPT_JOBS` can still be asked about.
+    the caller's thread: an import doesn't hold them up. Not so pages of values, and releases: with
+    the last reference to a value goes what its class does at its end. Nothing is started before the
+    first `Start`. Of the jobs whose end was fetched, the newest `KEPT_JOBS` can still be asked
+    about.
 
     Around a `runtime` of somebody else it watches and steers that one's jobs; it forgets none of
     them, and `close` leaves them alone.
@@ -111,6 +125,7 @@ class HostedEngine:
         self._before_until = 0.0
         self._ends_fetched = 0
         self._sources = SourceBook()
+        self._store = ValueStore()
         self._is_ours = runtime is None
         self._kept_values = False
         if runtime is not None:
@@ -128,8 +143,8 @@ class HostedEngine:
             self._ensure_host()
         elif isinstance(command, SetBreakpoints):
             self._breakpoints = command
-        elif isinstance(command, AskSources) and self._host is None:
-            self._do(command)  # nothing has been imported
+        elif isinstance(command, _UNSTARTED) and self._host is None:
+            self._do(command)  # nothing has been imported, and no value is there
             return
         if self._host is not None:
             self._commands.put(command)
@@ -178,6 +193,7 @@ class HostedEngine:
                 self._do(command)
             except BaseException:  # noqa: BLE001 -- a fault of ours must not stop all later ones
                 _log.exception("a command failed")
+        self._store.leave()
         if self._runtime is None:
             return
         if self._is_ours:
@@ -205,12 +221,20 @@ class HostedEngine:
                 self._monitor.reply(self._values(command))
             case AskFlow():
                 self._monitor.reply(self._picture(command.job_id))
+            case AskPage():
+                self._monitor.reply(
+                    self._store.page(command.reference, command.path, command.offset, command.most)
+                )
+            case Release():
+                self._store.release(command.reference)
             case MakeWay():
                 self._make_way(command.seconds)
             case TakeControl():
                 self._monitor.reply(ControlChanged(in_control=True))
             case _Reap():
                 self._reap()
+            case WhenGone():
+                pass  # whoever commands an engine directly doesn't go before it
             case _:
                 self._steer(command)
 
@@ -254,7 +278,7 @@ class HostedEngine:
                 tuple(Breakpoint(s.id, s.place, enabled=s.enabled, job_id=s.job_id) for s in specs)
             )
 
-    def _steer(self, command: Command) -> None:
+    def _steer(self, command: _Steering) -> None:
         runtime, debugger = self._runtime, self._debugger
         if runtime is None or debugger is None:
             self._refuse(command, "no job has been started")
@@ -273,6 +297,8 @@ class HostedEngine:
                     runtime.jobs.unstall(command.job_id, command.choice)
                 case Resize():
                     runtime.jobs.resize(command.job_id, command.port, command.capacity)
+                case _:
+                    assert_never(command)
         except (PenstockError, ValueError) as error:
             self._refuse(command, str(error))
 
@@ -302,11 +328,40 @@ class HostedEngine:
         if executor is None:
             return RoutineValues(ask.job_id, ask.routine, {}, {}, kept=False)
         slots, events = executor.reads.values(ask.routine)
+        held = executor.reads.held(ask.routine)
+
+        def samples(port: str, values: tuple[Any, ...]) -> tuple[ValueSample, ...]:
+            found = [ValueSample(*value) for value in values]
+            if found:  # of those before, the engine keeps the summary only
+                reference = self._reference(executor, ask.routine, port, found[-1].number)
+                found[-1] = replace(found[-1], reference=reference)
+            return tuple(found)
+
         return RoutineValues(
             ask.job_id,
             ask.routine,
-            {name: tuple(ValueSample(*v) for v in values) for name, values in slots.items()},
-            {name: tuple(ValueSample(*v) for v in values) for name, values in events.items()},
+            {name: samples(name, values) for name, values in slots.items()},
+            {name: samples(name, values) for name, values in events.items()},
+            held=tuple(
+                HeldValue(slot, number, self._reference(executor, ask.routine, slot, number))
+                for slot, number in held
+            ),
+        )
+
+    def _reference(self, executor: JobExecutor, routine: str, port: str, number: int) -> int:
+        """What a value is called by, which keeps neither it nor its job; 0 for none to look into.
+
+        Under the job's lock: what is looked at here can't become ours alone, and end here.
+        """
+        with executor.lock:
+            try:
+                if not opens(executor.reads.value(routine, port, number)):
+                    return 0
+            except LookupError:
+                return 0
+        job = weakref.ref(executor)
+        return self._store.offer(
+            (job, routine, port, number), partial(_find, job, routine, port, number)
         )
 
     def _picture(self, job_id: str) -> FlowPicture:
@@ -401,6 +456,14 @@ def _job_snapshot(executor: JobExecutor) -> JobSnapshot:
         picture.routines,
         picture.stalled,
     )
+
+
+def _find(job: weakref.ref[JobExecutor], routine: str, port: str, number: int) -> object:
+    """The value, as long as its job keeps it; raises LookupError."""
+    executor = job()
+    if executor is None:
+        raise LookupError(f"the job of message {number} is forgotten")
+    return executor.reads.value(routine, port, number)
 
 
 def _trace(error: BaseException) -> str:

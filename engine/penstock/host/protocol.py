@@ -121,18 +121,34 @@ class EngineSnapshot:
 
 @dataclass(frozen=True, slots=True)
 class ValueSample:
-    """A value that passed a port: message number, wall-clock time, bounded summary."""
+    """A value that passed a port: message number, wall-clock time, bounded summary.
+
+    ``reference`` is what its pages are asked for by; 0 where its summary says all there is, or it
+    isn't kept any more.
+    """
 
     number: int
     time: float
     value: ValueSummary
+    reference: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class HeldValue:
+    """What the pages of a held message are asked for by, as of a `ValueSample`."""
+
+    slot: str
+    number: int
+    reference: int
 
 
 @dataclass(frozen=True, slots=True)
 class RoutineValues:
     """The last values per port of one routine in one job, newest last.
 
-    ``kept`` is False for a job the engine has forgotten: there may have been values.
+    While the job is held, ``held`` has the messages that the routine's next activation takes: of
+    the routine that `JobHeld` names, those it told. ``kept`` is False for a job the engine has
+    forgotten: there may have been values.
     """
 
     job_id: str
@@ -140,6 +156,7 @@ class RoutineValues:
     slots: dict[str, tuple[ValueSample, ...]]
     events: dict[str, tuple[ValueSample, ...]]
     kept: bool = True
+    held: tuple[HeldValue, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -294,6 +311,7 @@ PLAIN_TYPES: tuple[type[Any], ...] = (
     JobSnapshot,
     EngineSnapshot,
     ValueSample,
+    HeldValue,
     RoutineValues,
     RoutinePicture,
     FlowPicture,

@@ -12,7 +12,7 @@ import threading
 from collections import OrderedDict, deque
 from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from itertools import count, islice
-from time import monotonic
+from time import monotonic, time_ns
 from types import GetSetDescriptorType, MemberDescriptorType
 from typing import Any, NamedTuple
 
@@ -43,7 +43,7 @@ class ValueStore:
     that client its *holder*: from then on the value is that very object, kept until all its holders
     have released it or left. So what nobody looked at is never kept, and what a window shows
     doesn't vanish. Of offers the newest `MAX_OFFERED` are known, of held values the `MAX_HELD`
-    asked for last.
+    asked for last. What one store calls a value means nothing to another, also of a later process.
 
     Methods may be called on any thread. `_lock` guards the tables; never held while a value is
     looked for or read.
@@ -51,7 +51,7 @@ class ValueStore:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._numbers = count(1)
+        self._numbers = count(time_ns())  # no store begins where another one may have come to
         self._references: dict[Hashable, int] = {}
         self._offered: OrderedDict[int, tuple[Hashable, Find]] = OrderedDict()
         self._held: OrderedDict[int, _Held] = OrderedDict()
@@ -198,14 +198,20 @@ def _child(value: object, step: int, deadline: float) -> object:
 
 
 def _item(position: int, label: str, child: object) -> ValueItem:
-    """It opens if there are children, or text that isn't in its summary."""
     summary = _summary(child)
-    kind = type(child)
-    if issubclass(kind, str | bytes | bytearray):
-        opens = summary.size is None or "…" in summary.text[-2:]
-    else:
-        opens = _inside(child).total > 0
-    return ValueItem(position, label, summary, opens)
+    return ValueItem(position, label, summary, _opens(child, summary))
+
+
+def opens(value: object) -> bool:
+    """Whether a page of the value shows more than its summary; runs no code of its class."""
+    return _opens(value, _summary(value))
+
+
+def _opens(value: object, summary: ValueSummary) -> bool:
+    """It does if there are children, or text that isn't in its summary."""
+    if issubclass(type(value), str | bytes | bytearray):
+        return summary.size is None or "…" in summary.text[-2:]
+    return _inside(value).total > 0
 
 
 def _inside(value: object) -> _Inside:

@@ -14,6 +14,7 @@ from penstock.run.hold import ReadyActivation
 from penstock.run.matching import Message
 from penstock.run.records import KEPT_VALUES, RoutineRun, SlotQueue
 from penstock.run.state import JobSnapshot, JobStatus
+from penstock.run.telling import held_entry
 
 
 class JobReads:
@@ -124,6 +125,18 @@ class JobReads:
                     return message[1]
         raise LookupError(f"message {number} is no longer kept at {routine}.{port}")
 
+    def held(self, routine: str) -> tuple[tuple[str, int], ...]:
+        """Slot and number of each message that a routine's next activation takes.
+
+        Of the routine before which the job is held it is what was told; nothing while it isn't.
+        """
+        with self._lock:
+            run, hold = self._core.run_of(routine), self._core.hold
+            entry = held_entry(run, hold) if run is not None and hold is not None else None
+            if run is None or entry is None:
+                return ()
+            return tuple((slot.name, message[0]) for slot, message in run.bound_to(entry))
+
     def _arrived(self, slot: SlotQueue) -> tuple[Any, ...]:
         """The last values that reached a slot, over all its connections and posts."""
         found = list(slot.values or ())
@@ -135,10 +148,10 @@ class JobReads:
 
 
 def _kept(core: JobCore, run: RoutineRun) -> Iterator[tuple[str, Message]]:
-    """The messages of a routine that can be found by number, with the names of their ports."""
-    for entry in (*run.ready, *run.grant):
-        for slot, message in run.bound_to(entry):
-            yield slot.name, message
+    """The messages of a routine that can be found by number, with the names of their ports.
+
+    The last of each port come first: they are asked for often, and many messages may be ready.
+    """
     for emitter in run.emitters:
         if emitter.last is not None:
             yield emitter.name, emitter.last
@@ -149,3 +162,6 @@ def _kept(core: JobCore, run: RoutineRun) -> Iterator[tuple[str, Message]]:
             for emitter in producer.emitters:
                 if emitter.last is not None and slot in emitter.targets:
                     yield slot.name, emitter.last
+    for entry in (*run.ready, *run.grant):
+        for slot, message in run.bound_to(entry):
+            yield slot.name, message

@@ -90,7 +90,7 @@ class Teller:
                 hold.why,
                 place.id if place else "",
                 hold.stops,
-                _held_messages(place, hold.number if place and place.id == hold.at else None),
+                _held_messages(place, hold),
                 running,
                 max(0, ready - 1),
             )
@@ -219,13 +219,17 @@ def summary_of(failure: Failure) -> FailureSummary:
     )
 
 
-def _held_messages(run: RoutineRun | None, number: int | None) -> tuple[HeldMessage, ...]:
-    """The messages bound to the activation that would go next, or to the one that was hit."""
-    if run is None or not run.ready:
-        return ()
-    wanted = run.next_number() if number is None else number
-    entry = next((entry for entry in run.ready if entry[0] == wanted), None)
-    if entry is None:
+def held_entry(run: RoutineRun, hold: Hold) -> Entry | None:
+    """The activation of a routine that would go next, or the one that was hit."""
+    if not run.ready:
+        return None
+    wanted = hold.number if run.id == hold.at else run.next_number()
+    return next((entry for entry in run.ready if entry[0] == wanted), None)
+
+
+def _held_messages(run: RoutineRun | None, hold: Hold) -> tuple[HeldMessage, ...]:
+    entry = held_entry(run, hold) if run is not None else None
+    if run is None or entry is None:
         return ()
     return tuple(
         HeldMessage(slot.name, number, summarize(value))

@@ -17,17 +17,21 @@ from penstock.host import (
     RoutineValues,
     ThreadTable,
     Told,
+    ValuePage,
+    ValueSample,
 )
-from penstock.host.client import KEPT_VALUES
+from penstock.host.client import KEPT_PAGES, KEPT_VALUES
 from penstock.host.commands import (
     AskCounters,
+    AskPage,
     AskSnapshot,
     AskThreads,
     AskValues,
     Command,
+    Release,
     Start,
 )
-from penstock.observe import JobEnded
+from penstock.observe import JobEnded, ValueSummary
 
 POOL = PoolUse(4, 1, 3, 0, 9, 9)
 TABLE = ThreadTable(POOL, ())
@@ -109,6 +113,86 @@ def test_values_are_kept_by_job_and_routine_the_newest_of_them(
     assert client.last_values("1", "r0") == RoutineValues("1", "r0", {}, {})
 
 
+def page_of(reference: int, *path: int, offset: int = 0, total: int = 3) -> ValuePage:
+    return ValuePage(reference, path, "items", ValueSummary("list", "[]"), total, offset, ())
+
+
+def test_a_page_is_asked_for_once_and_the_last_one_told_is_given(
+    client: EngineClient, link: SayingLink
+) -> None:
+    for _ in range(2):
+        assert client.page(7) is None
+        assert client.page(7, [1, 2], 20, 10) is None
+    assert link.sent == [AskPage(7, (), 0, 100), AskPage(7, (1, 2), 20, 10)]
+
+    page = page_of(7, 1, 2, offset=20)
+    link.told = [page]
+    assert client.drain(ask=False) == (page,)
+
+    assert client.page(7, (1, 2), 20, 10) is page
+    assert client.page(7) is None
+    assert link.sent[2:] == [AskPage(7, (1, 2), 20, 10)], "the first is still under way"
+
+
+def test_a_released_value_s_pages_are_forgotten_and_asked_for_anew(
+    client: EngineClient, link: SayingLink
+) -> None:
+    client.page(7)
+    client.page(7, (1,))
+    client.page(8)
+    link.told = [page_of(7), page_of(8)]
+    client.drain(ask=False)
+    link.sent.clear()
+
+    client.release(7)
+
+    assert client.page(7) is None
+    assert client.page(7, (1,)) is None
+    assert client.page(8) == page_of(8)
+    assert link.sent[:3] == [Release(7), AskPage(7, (), 0, 100), AskPage(7, (1,), 0, 100)]
+
+
+def test_the_newest_pages_are_kept(client: EngineClient, link: SayingLink) -> None:
+    link.told = [page_of(1), *[page_of(n) for n in range(2, KEPT_PAGES + 1)], page_of(1)]
+    client.drain()
+    link.told = [page_of(KEPT_PAGES + 1)]
+    client.drain()
+
+    assert client.page(1) is not None
+    assert client.page(2) is None
+    assert client.page(3) is not None
+
+
+def test_nothing_is_kept_where_nobody_answers(client: EngineClient, link: SayingLink) -> None:
+    link.told = [page_of(7)]
+    client.drain()
+    link.sent.clear()
+    link.answers = False
+
+    page = client.page(7, (1,), 20)
+    client.release(7)
+
+    assert page is not None
+    assert (page.reference, page.path, page.offset, page.kept) == (7, (1,), 20, False)
+    assert not link.sent
+
+
+def test_after_a_host_s_end_no_value_can_be_looked_into(
+    client: EngineClient, link: SayingLink
+) -> None:
+    sample = ValueSample(3, 1.0, ValueSummary("list", "[1]", 1), 7)
+    values = RoutineValues("1", "a", {"in": (sample,)}, {"out": (sample,)})
+    client.page(7)
+    link.told = [page_of(7), values, JobEnded(9, "1", 3.0, LOST, None, {}), GONE]
+    client.drain(ask=False)
+
+    kept = client.last_values("1", "a")
+
+    assert [kept.slots["in"][0].reference, kept.events["out"][0].reference] == [0, 0]
+    assert kept.slots["in"][0].value.text == "[1]"
+    assert client.page(7) is None, "what a later process would say is another one"
+
+
 def test_nobody_is_asked_where_nobody_answers_or_after_the_end(
     client: EngineClient, link: SayingLink
 ) -> None:
@@ -152,7 +236,7 @@ def test_after_a_host_s_end_what_it_told_stays_and_ids_go_on(
 
     assert client.drain(ask=False) == (end, GONE)
 
-    assert client.last_values(first, "a") is values
+    assert client.last_values(first, "a") == values
     assert not client.last_values(first, "b").kept
     assert not link.sent, "a new host knows nothing of a lost job"
     assert client.threads() == ThreadTable(PoolUse(0, 0, 0, 0, 0, 0), ())

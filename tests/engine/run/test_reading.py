@@ -63,9 +63,19 @@ def test_what_is_held_is_found_though_it_isnt_the_last() -> None:
     held = job.held
 
     assert len(held.messages) == 2
+    told = tuple((message.slot, message.number) for message in held.messages)
+    assert reads_of(job).held("j") == told
+    assert reads_of(job).held("l") == reads_of(job).held("nobody") == ()
     for message in held.messages:
         assert reads_of(job).value("j", message.slot, message.number) is values[0]
     assert {message.slot for message in held.messages} == {"left", "right"}
+
+
+def test_nothing_is_held_where_a_job_goes_on() -> None:
+    job = Driven(chain(pass_on(), pass_on()), values=True)
+    job.feed(Start((("a.value", [1]),), keep_open=True))
+
+    assert reads_of(job).held("a") == ()
 
 
 def test_nothing_is_kept_when_nobody_may_ask() -> None:
