@@ -108,6 +108,46 @@ class Spawns(Routine):
         wait_at(Path(self.config.gate))
 
 
+class Writes(Routine):
+    """Leaves a file behind, to tell that it ran."""
+
+    class Config(BaseModel):
+        path: str
+
+    def logic(self) -> None:
+        Path(self.config.path).touch()
+
+
+class Talks(Routine):
+    """Prints more than a pipe holds once it is let go, and so does a program it has started."""
+
+    done = Event(int)
+
+    class Config(BaseModel):
+        gate: str
+        child: str
+
+    def logic(self) -> None:
+        child = subprocess.Popen(
+            [sys.executable, "-c", _CHILD, self.config.child], stderr=subprocess.DEVNULL
+        )
+        wait_at(Path(self.config.gate))
+        for number in range(_LINES):
+            print(number, "x" * 100)
+        os.write(1, _LINES * 100 * b"y")
+        self.done.emit(child.wait())
+        print("the end")
+
+
+_LINES = 2_000
+_CHILD = f"""
+import sys
+open(sys.argv[1]).read()
+for _ in range({_LINES}):
+    print("z" * 100, flush=True)
+"""
+
+
 def _fork() -> int:
     """A copy of this process in a session of its own, with all it has open."""
     pid = os.fork()

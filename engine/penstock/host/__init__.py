@@ -19,6 +19,7 @@ General layout:
     server      the host's end: clients of an engine, what they may do
     outbox      what waits to be told to a client, and what late ones must hear
     attaching   programs that a window can attach to
+    staying     what a host does once its window is gone
     transport   authenticated connections; handshake, sockets: what they are made of
     process     the link to a host of our own, from its start to its end
 """

@@ -1,12 +1,12 @@
 """``python -m penstock.host``: an engine in a process of its own, for the window that started it.
 
 What it must know comes as one line of JSON on stdin: where the window listens, the key, and how the
-engine is to be made. It ends with its window: as soon as the connection is gone, or at SIGTERM.
+engine is to be made. As soon as the connection is gone it ends, or stays for its jobs and listens,
+as its window chose; at SIGTERM it ends.
 """
 
 from __future__ import annotations
 
-import ctypes
 import faulthandler
 import json
 import os
@@ -19,6 +19,7 @@ from typing import Any
 from penstock.host.engine import HostedEngine
 from penstock.host.output import OutputCapture
 from penstock.host.server import Bell, HostServer
+from penstock.host.staying import Fate, die_with_parent, end_with_parent
 from penstock.host.threads import HOST_THREAD
 from penstock.host.transport import Connection, Gone, connect
 
@@ -30,7 +31,6 @@ FINISH_SECONDS = 2.0
 SWITCH_SECONDS = 0.0005
 """How long a body that computes keeps the interpreter when what happened is to be told."""
 _MAX_LINE = 16 * 1024 * 1024
-_PR_SET_PDEATHSIG = 1
 
 
 def main() -> int:
@@ -40,7 +40,10 @@ def main() -> int:
     if told is None:
         print("penstock.host is started by the window; see: penstock open --help", file=sys.stderr)
         return BAD_INPUT
-    _end_with(told["parent"])
+    end_with_parent(told["parent"])
+    die_with_parent(told["when_window_goes"] == "end")
+    if told["pipe"] is not None:
+        os.set_inheritable(told["pipe"], False)
     os.environ.pop("PENSTOCK_LISTEN", None)  # asked of programs; this one has its window
     sys.argv[1:] = told["arguments"]
     try:
@@ -55,16 +58,25 @@ def main() -> int:
 
 
 def _serve(connection: Connection, told: dict[str, Any], over: threading.Event) -> None:
-    """Until the window has gone, or `over` is set."""
+    """Until there is nothing more to do, or `over` is set."""
     sys.setswitchinterval(SWITCH_SECONDS)
     threading.current_thread().name = f"{HOST_THREAD}-main"
     bell = Bell()
     output = OutputCapture(bell.ring_softly)
     engine = HostedEngine(told["workers"], told["loop"], on_news=bell.ring)
-    server = HostServer(engine, bell, name=NAME, output=output, on_alone=over.set)
+    fate = Fate(told["when_window_goes"], over.set, engine.submit, told["pipe"])
+    server = HostServer(
+        engine,
+        bell,
+        name=NAME,
+        output=output,
+        on_alone=fate.on_alone,
+        on_when_gone=fate.choose,
+    )
     output.install()
-    server.attach(connection, "evaluate")
+    server.attach(connection, "evaluate", told["when_window_goes"])
     over.wait()
+    fate.close()
     engine.close(CLOSE_SECONDS)
     server.close(CLOSE_SECONDS)
     output.restore()
@@ -77,26 +89,6 @@ def _told() -> dict[str, Any] | None:
     except (AttributeError, ValueError):
         return None
     return told if isinstance(told, dict) and "key" in told else None
-
-
-def _end_with(parent: int) -> None:
-    """See to it that this process doesn't outlive its window, even where no Python code can run.
-
-    Normally the end of the connection is noticed, and what runs is cancelled. But a routine in a C
-    call that keeps the interpreter to itself would hide that for as long as it likes. So Linux is
-    asked for a signal when the window dies, and what that signal calls is the C library's `alarm`:
-    called with the signal's number it ends the process after as many seconds, unless it has ended
-    before.
-    """
-    if sys.platform != "linux":
-        return
-    c = ctypes.CDLL(None)
-    c.signal.argtypes = (ctypes.c_int, ctypes.c_void_p)
-    c.signal.restype = ctypes.c_void_p
-    c.signal(signal.SIGUSR1.value, ctypes.cast(c.alarm, ctypes.c_void_p))
-    c.prctl(_PR_SET_PDEATHSIG, signal.SIGUSR1.value)
-    if os.getppid() != parent:
-        os._exit(1)  # it died before that was asked for
 
 
 def _finish(code: int) -> None:

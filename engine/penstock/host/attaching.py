@@ -57,6 +57,28 @@ class Listening:
     since: float
 
 
+class Door:
+    """Where windows come in to a server, and the note by which `listening` finds it.
+
+    It is called as the server is. The listener is closed with the server, or here if no note can be
+    written, which raises OSError.
+    """
+
+    def __init__(self, server: HostServer, listener: Listener, grant: Grant) -> None:
+        self.info = Listening(os.getpid(), server.name, str(listener.path), grant, time())
+        self.note = listener.path.with_name(listener.path.name + _SUFFIX)
+        try:
+            _announce(self.note, self.info)
+        except OSError:
+            listener.close()
+            raise
+        server.listen(listener, grant)
+
+    def close(self) -> None:
+        """Be found no more; who has come in stays."""
+        self.note.unlink(missing_ok=True)
+
+
 class Host:
     """A program's side of `listen`; closing it (or leaving its context) lets all windows go.
 
@@ -66,19 +88,17 @@ class Host:
     def __init__(self, runtime: Runtime | None, grant: Grant, name: str, output: bool) -> None:
         self._closing = threading.Lock()  # held while closing, so that a second call waits
         self._closed = False
-        listener = _new_listener()
+        listener = new_listener()
         self._owns = runtime is None
         self.runtime = Runtime() if runtime is None else runtime
-        self.info = Listening(os.getpid(), name, str(listener.path), grant, time())
-        self._announced = listener.path.with_name(listener.path.name + _SUFFIX)
         bell = Bell()
         self._engine = HostedEngine(runtime=self.runtime, on_news=bell.ring)
         self._output = OutputCapture(bell.ring_softly) if output else None
         self._server = HostServer(self._engine, bell, name=name, output=self._output)
         if self._output is not None:
             self._output.install()
-        self._server.listen(listener, grant)
-        _announce(self._announced, self.info)
+        self._door = Door(self._server, listener, grant)
+        self.info = self._door.info
         atexit.register(self.close, _EXIT_SECONDS)
 
     def close(self, timeout: float = 5.0) -> None:
@@ -95,7 +115,7 @@ class Host:
                 return
             self._closed = True
             atexit.unregister(self.close)
-            self._announced.unlink(missing_ok=True)
+            self._door.close()
             self._server.close(timeout)
             self._engine.close(max(0.0, deadline - monotonic()))
             if self._output is not None:
@@ -205,7 +225,7 @@ class _Asked:
 asked = _Asked()
 
 
-def _new_listener() -> Listener:
+def new_listener() -> Listener:
     """In the best folder there is; raises OSError where there is none."""
     problem = OSError(errno.ENOENT, "there is no folder for sockets")
     for folder in shared_folders():

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
+from penstock.host.launch import WhenWindowGoes
 from penstock.host.protocol import BreakpointSpec, StallChoice
 
 
@@ -144,13 +145,14 @@ class TakeControl:
 
 @dataclass(frozen=True, slots=True)
 class WhenGone:
-    """What becomes of held jobs when this client steers and is gone: they go on, or stay held.
+    """What becomes of the jobs when this client steers and is gone.
 
-    Going on, its breakpoints are forgotten, as nobody would be there to resume. Says nothing to
-    an engine that ends with its window.
+    ``resume``: held ones go on, and its breakpoints are forgotten, as nobody would be there to
+    resume. ``hold``: they stay held. ``end``: the engine ends if it is the client's own; any other
+    one stays as for ``hold``.
     """
 
-    held: Literal["resume", "hold"]
+    then: WhenWindowGoes
 
 
 Command = (

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any, Literal, NoReturn, get_args
 
@@ -13,12 +13,16 @@ from penstock.flow import is_count, parse_json, pretty_json, read_text, shown, w
 
 Loop = Literal["thread", "pool"]
 """Where a job's loop runs: on a thread of its own, or on whoever has time in the pool."""
+WhenWindowGoes = Literal["end", "resume", "hold"]
+"""What becomes of an engine whose window is gone, closed or killed: it ends with its jobs; or it
+stays until they are over, and held ones go on or stay held."""
 VERSION = 1
 MAX_BYTES = 1_000_000
 MAX_WORKERS = 10_000
 _FLOW_ENDING = ".flow.json"
 _ENDING = ".launch.json"
 _LOOPS = get_args(Loop)
+_WHEN_WINDOW_GOES = get_args(WhenWindowGoes)
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,8 +32,8 @@ class LaunchSettings:
     ``interpreter`` is the path of a Python, None: the one that runs this. ``working_folder``: None
     is the flow's folder. ``environment`` is added to what the window has, None takes a variable
     away. ``arguments`` become ``sys.argv[1:]``. ``workers`` is the pool's size, None: the engine's
-    choice. Values of variables and arguments may be secrets: neither ``repr`` nor an error shows
-    them.
+    choice. ``when_window_goes`` is what becomes of the jobs then. Values of variables and arguments
+    may be secrets: neither ``repr`` nor an error shows them.
     """
 
     interpreter: str | None = None
@@ -38,6 +42,7 @@ class LaunchSettings:
     arguments: tuple[str, ...] = field(default=(), repr=False)
     workers: int | None = None
     loop: Loop = "thread"
+    when_window_goes: WhenWindowGoes = "end"
 
     def __post_init__(self) -> None:
         _check_path("interpreter", self.interpreter)
@@ -45,8 +50,8 @@ class LaunchSettings:
         object.__setattr__(self, "environment", _checked_environment(self.environment))
         object.__setattr__(self, "arguments", _checked_arguments(self.arguments))
         _check_workers(self.workers)
-        if self.loop not in _LOOPS:
-            _refuse("loop", " or ".join(map(repr, _LOOPS)), self.loop)
+        _check_choice("loop", self.loop, _LOOPS)
+        _check_choice("when_window_goes", self.when_window_goes, _WHEN_WINDOW_GOES)
 
     def to_json(self) -> dict[str, Any]:
         """As dicts, lists, strings and numbers, with the version of their form."""
@@ -58,6 +63,7 @@ class LaunchSettings:
             "arguments": list(self.arguments),
             "workers": self.workers,
             "loop": self.loop,
+            "when_window_goes": self.when_window_goes,
         }
 
     @classmethod
@@ -82,13 +88,10 @@ class LaunchSettings:
         folder = self.working_folder
         if folder is None and flow_folder is not None:
             folder = "."
-        return LaunchSettings(
+        return replace(
+            self,
             interpreter=_absolute(self.interpreter, base),
             working_folder=_absolute(folder, base),
-            environment=self.environment,
-            arguments=self.arguments,
-            workers=self.workers,
-            loop=self.loop,
         )
 
     def changed_environment(self, base: Mapping[str, str] | None = None) -> dict[str, str]:
@@ -155,6 +158,11 @@ def _check_path(name: str, path: object) -> None:
         return
     if not isinstance(path, str) or not path or "\0" in path:
         _refuse(name, "a path or null", path)
+
+
+def _check_choice(name: str, choice: object, choices: tuple[str, ...]) -> None:
+    if choice not in choices:
+        _refuse(name, " or ".join(map(repr, choices)), choice)
 
 
 def _check_workers(workers: object) -> None:

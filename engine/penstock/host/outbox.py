@@ -181,6 +181,15 @@ class Present:
         elif isinstance(event, ActivationFailed) and event.job_id in self._jobs:
             self._jobs[event.job_id].failures.append((next(self._order), event))
 
+    def live_flows(self) -> tuple[str, ...]:
+        """The flow's name of each job that lives, the oldest first."""
+        live = (
+            job.rows["started"][1]
+            for job_id, job in self._jobs.items()
+            if job_id not in self._ended
+        )
+        return tuple(started.flow for started in live if isinstance(started, JobStarted))
+
     def events(self) -> Iterator[EngineEvent]:
         """In their order, so that their fold is that of all there were."""
         rows = [row for job in self._jobs.values() for row in (*job.rows.values(), *job.failures)]

@@ -10,7 +10,8 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from dataclasses import replace
 from pathlib import Path
 from queue import SimpleQueue
 from time import monotonic
@@ -27,9 +28,10 @@ from penstock.host.commands import (
     MakeWay,
     SetBreakpoints,
     Start,
+    WhenGone,
 )
 from penstock.host.interpreter import host_command, host_environment
-from penstock.host.launch import LaunchSettings
+from penstock.host.launch import LaunchSettings, WhenWindowGoes
 from penstock.host.protocol import Answer, HostUp, SourcesChanged, Told
 from penstock.host.sockets import fresh_folder
 from penstock.host.transport import Gone, Listener
@@ -40,6 +42,7 @@ LEAVE_SECONDS = 4.0
 OUTPUT_BYTES = 65_536
 _GRACE_SECONDS = 0.4
 _LAST_WORDS_SECONDS = 0.25
+_FLUSH_SECONDS = 0.5
 _NAME = "host"
 _UNHEARD = (SetBreakpoints, AskThreads, AskSnapshot, AskValues, AskFlow, AskSources)
 _POSIX = os.name == "posix"
@@ -52,7 +55,7 @@ class HostProcess:
     hosts live one after the other: the next one is started when the end of the former is told.
     ``settings`` are those of the next host. A start for which they have changed gets a fresh one,
     and so does one after a source file was changed that the present one has imported; unless jobs
-    still live there.
+    still live there. What becomes of a host without its window is as the last start has it.
 
     Counters needn't be asked for: a host tells them by itself.
     """
@@ -68,6 +71,7 @@ class HostProcess:
         self._life: threading.Thread | None = None
         self._living: _Host | None = None  # written by that thread
         self._closed = False
+        self._has_parted = False
 
     @property
     def lost(self) -> int:
@@ -123,18 +127,35 @@ class HostProcess:
         if host is not None:
             host.leave(LEAVE_SECONDS)
 
+    def choose(self, when_gone: WhenWindowGoes) -> None:
+        """Say what becomes of the present host without this link, instead of its settings.
+
+        Does nothing when there is none.
+        """
+        with self._lock:
+            if self._host is not None:
+                self._host.choose(when_gone)
+
     def close(self, timeout: float = 5.0) -> None:
-        """End the host within `timeout` seconds, by force where it must be; idempotent."""
+        """Leave, within `timeout` seconds; idempotent.
+
+        The host is ended, by force where it must be. One that has live jobs, and is to stay, stays.
+        """
         deadline = monotonic() + timeout
+        patience = max(0.0, timeout - 2 * _GRACE_SECONDS)
         with self._lock:
             self._closed = True
-            host, self._host, self._held = self._host, None, None
+            host, self._host = self._host, None
+            held, self._held = self._held or (), None
             life = self._life
-        if life is None:
+        if life is None or self._has_parted:
             return
-        if host is not None:
-            host.leave(max(0.0, timeout - 2 * _GRACE_SECONDS))
         self._hosts.put(None)
+        if host is not None:
+            self._has_parted = host.stays and host.part(held, patience)
+            if self._has_parted:
+                return
+            host.leave(max(0.0, deadline - 2 * _GRACE_SECONDS - monotonic()))
         life.join(max(0.0, deadline - _GRACE_SECONDS - monotonic()))
         living = self._living
         if living is not None:
@@ -164,10 +185,15 @@ class HostProcess:
         folder = None if start.folder is None else Path(start.folder)
         settings = self.settings.resolved(folder)
         host = self._host
-        if host is not None and host.settings != settings and not host.jobs.any_live:
-            host.leave(LEAVE_SECONDS)
-            host = None
-        return self._fresh(settings) if host is None else host
+        if host is not None:
+            present = replace(host.settings, when_window_goes=settings.when_window_goes)
+            if present != settings and not host.jobs.any_live:
+                host.leave(LEAVE_SECONDS)
+                host = None
+        if host is None:
+            return self._fresh(settings)
+        host.choose(settings.when_window_goes)
+        return host
 
     def _fresh(self, settings: LaunchSettings) -> _Host:
         """The next host, which lives once the present one has ended."""
@@ -233,7 +259,10 @@ class _Host:
         self._tail = Tail(OUTPUT_BYTES)
         self._lock = threading.Lock()
         self._process: subprocess.Popen[bytes] | None = None
-        self._is_up = False
+        self._when_gone = settings.when_window_goes
+        self._up = threading.Event()
+        self._parts = False
+        self._parted = threading.Event()
         self._asked = ""
         self._broken = ""
         self._leaves = threading.Event()
@@ -255,8 +284,32 @@ class _Host:
             self.jobs.starting(command.job_id)
         self._commands.put(command)
 
+    @property
+    def stays(self) -> bool:
+        """Whether it goes on without its window."""
+        return self._when_gone != "end" and self.jobs.any_live
+
+    def choose(self, when_gone: WhenWindowGoes) -> None:
+        """Say what becomes of it without its window."""
+        if when_gone != self._when_gone:
+            self._when_gone = when_gone
+            self.send(WhenGone(when_gone))
+
+    def part(self, held: Iterable[Command], timeout: float) -> bool:
+        """Let go of it once it has all commands; False when it hasn't in so many seconds."""
+        deadline = monotonic() + timeout
+        if self._leaves.is_set() or not self._up.wait(timeout):
+            return False
+        for command in held:
+            self.send(command)
+        self._parts = True
+        self._leaves.set()
+        return self._parted.wait(max(0.0, deadline - monotonic()))
+
     def leave(self, patience: float) -> None:
         """Let it end by itself, for so many seconds."""
+        self._parts = False
+        self.choose("end")
         self._asked = self._asked or "ended as asked"
         self._patience = patience
         self._leaves.set()
@@ -279,14 +332,18 @@ class _Host:
             listener = Listener(folder, _NAME)
         except OSError as error:
             return f"can't be started: {error}"
+        reads, writes = os.pipe()
         try:
-            process = self._begin(listener)
+            process = self._begin(listener, reads, writes)
         except (OSError, PenstockError) as error:
+            os.close(reads)
             listener.close()
             shutil.rmtree(folder, ignore_errors=True)
             return f"can't be started: {error}"
+        finally:
+            os.close(writes)
         output = threading.Thread(
-            target=self._read_output, args=(process,), name="penstock-output", daemon=True
+            target=self._read_output, args=(reads,), name="penstock-output", daemon=True
         )
         keeper = threading.Thread(
             target=self._keep, args=(listener, folder), name="penstock-host-keeper", daemon=True
@@ -304,14 +361,19 @@ class _Host:
         pid = 0 if self._process is None else self._process.pid
         return tuple(self.jobs.lose(pid, end, self._tail.text(), bool(self._asked)))
 
-    def _begin(self, listener: Listener) -> subprocess.Popen[bytes]:
-        """Start the process and hand it, by a pipe that nobody else can read, what it must know."""
+    def _begin(self, listener: Listener, reads: int, writes: int) -> subprocess.Popen[bytes]:
+        """Start the process and hand it, by a pipe that nobody else can read, what it must know.
+
+        It prints to ``writes``, and where it can it gets ``reads`` too, for the day this process
+        reads no more.
+        """
         settings = self.settings
         process = subprocess.Popen(
             host_command(settings),
             stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
+            stdout=writes,
             stderr=subprocess.STDOUT,
+            pass_fds=(reads,) if _POSIX else (),
             cwd=settings.working_folder,
             env=host_environment(settings),
             start_new_session=_POSIX,
@@ -323,6 +385,8 @@ class _Host:
             "arguments": list(settings.arguments),
             "workers": settings.workers,
             "loop": settings.loop,
+            "when_window_goes": settings.when_window_goes,
+            "pipe": reads if _POSIX else None,
         }
         with self._lock:
             self._process = process
@@ -354,7 +418,7 @@ class _Host:
             return f"{how}, likely for want of memory"
         if code > 0 and self._tail.text().rstrip().rpartition("\n")[2].startswith("MemoryError"):
             return f"out of memory, {how}"
-        return how if self._is_up else f"didn't start: {how}"
+        return how if self._up.is_set() else f"didn't start: {how}"
 
     # ---- on the keeper's thread
 
@@ -382,8 +446,11 @@ class _Host:
             shutil.rmtree(folder, ignore_errors=True)
         if wire is not None:
             self._leaves.wait()
-            if self._asked:
-                wire.close()
+            if self._asked or self._parts:
+                wire.finish(_FLUSH_SECONDS)
+            if self._parts:
+                self._parted.set()
+                self._over.wait()
             if not self._over.wait(self._patience):
                 self._kill()
             wire.wait_read(_LAST_WORDS_SECONDS)
@@ -391,7 +458,7 @@ class _Host:
         self._over.wait()
 
     def _on_up(self, _up: HostUp) -> None:
-        self._is_up = True
+        self._up.set()
 
     def _on_told(self, told: Told | Answer) -> None:
         if isinstance(told, SourcesChanged):
@@ -407,12 +474,12 @@ class _Host:
 
     # ---- elsewhere
 
-    def _read_output(self, process: subprocess.Popen[bytes]) -> None:
-        pipe = process.stdout
-        assert pipe is not None
-        with pipe:
-            while data := os.read(pipe.fileno(), OUTPUT_BYTES):
+    def _read_output(self, pipe: int) -> None:
+        try:
+            while data := os.read(pipe, OUTPUT_BYTES):
                 self._tail.add(data)
+        finally:
+            os.close(pipe)
 
     def _kill(self) -> None:
         with self._lock:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import os
 import platform
@@ -34,6 +35,7 @@ from penstock.host.commands import (
     WhenGone,
 )
 from penstock.host.engine import KEPT_JOBS
+from penstock.host.launch import WhenWindowGoes
 from penstock.host.outbox import Outbox, Present
 from penstock.host.protocol import (
     Answer,
@@ -55,7 +57,7 @@ from penstock.host.threads import HOST_THREAD
 from penstock.host.transport import MAX_FRAME, Connection, Gone, Listener
 from penstock.host.values import MAX_HELD
 from penstock.host.wire import refusal
-from penstock.observe import EngineEvent
+from penstock.observe import EngineEvent, JobStarted
 
 DISPLAY_SECONDS = 0.033
 STATE_SECONDS = 0.004
@@ -132,15 +134,18 @@ class HostServer:
     connected; between the two it sleeps. Who connects late gets the present state first.
 
     ``bell`` is rung by the engine (``on_news``) and, softly, by the output. ``on_alone`` is called
-    on the server's thread when the last client has left.
+    with this server on its own thread when the last client has left, and when the last job ends
+    after that. ``on_when_gone`` is called on a client's reading thread when it says what is to
+    become of the jobs without it. ``name`` is what clients that come are told; any thread may
+    change it.
 
     A client may do what its grant says: ``view`` asks, ``control`` also steers, ``evaluate`` also
     starts flows, as that imports code. One client steers at a time: the first that may, until it
     leaves or another one takes over.
 
     Threads: one of the server, which alone publishes; one per listener; two per client, of which
-    the reading one has commands carried out. ``_lock`` guards who is there, who steers and who has
-    asked; never held while calling out.
+    the reading one has commands carried out. ``_lock`` guards who is there, who steers, who has
+    asked and what is starting; never held while calling out.
     """
 
     def __init__(
@@ -150,17 +155,20 @@ class HostServer:
         *,
         name: str,
         output: Output | None = None,
-        on_alone: Callable[[], None] | None = None,
+        on_alone: Callable[[HostServer], None] | None = None,
+        on_when_gone: Callable[[WhenWindowGoes], None] | None = None,
     ) -> None:
+        self.name = name
         self._engine = engine
         self._bell = bell
-        self._name = name
         self._output = output
         self._on_alone = on_alone
+        self._on_when_gone = on_when_gone
         self._lock = threading.Lock()
         self._peers: list[_Peer] = []
         self._steering: _Peer | None = None
         self._asked: dict[object, list[_Peer]] = {}
+        self._starting: dict[str, Start] = {}
         self._listeners: list[tuple[Listener, threading.Thread]] = []
         self._closed = False
         self._present = Present(KEPT_JOBS)
@@ -176,9 +184,14 @@ class HostServer:
 
     # ---- on any thread
 
-    def attach(self, connection: Connection, grant: Grant) -> None:
-        """Serve a client from now on; closes the connection where there are `MAX_CONNECTIONS`."""
-        self._bell.mail.put(_Peer(self, connection, grant))
+    def attach(
+        self, connection: Connection, grant: Grant, when_gone: WhenWindowGoes = "resume"
+    ) -> None:
+        """Serve a client from now on; closes the connection where there are `MAX_CONNECTIONS`.
+
+        ``when_gone`` is what becomes of the jobs without it until it says so itself.
+        """
+        self._bell.mail.put(_Peer(self, connection, grant, when_gone))
 
     def listen(self, listener: Listener, grant: Grant) -> None:
         """Serve all that connect there; closes the listener when this is closed."""
@@ -213,6 +226,14 @@ class HostServer:
         flush_until = min(deadline, monotonic() + _FLUSH_SECONDS)
         for peer in peers:
             peer.leave(flush_until)
+
+    # ---- on the server's thread, for `on_alone`
+
+    def live_flows(self) -> tuple[str, ...]:
+        """The flow's name of each job that lives or is starting, the oldest first."""
+        with self._lock:
+            starting = tuple(self._starting.values())
+        return (*self._present.live_flows(), *map(_name_of, starting))
 
     # ---- on a listener's thread
 
@@ -295,8 +316,12 @@ class HostServer:
         for one in told:
             if isinstance(one, EngineEvent):
                 self._present.hear(one)
+                if isinstance(one, JobStarted):
+                    self._has_begun(one.job_id)
                 self._tell_all(one)
             elif isinstance(one, StartRefused | CommandRefused):
+                if isinstance(one, StartRefused):
+                    self._has_begun(one.job_id)
                 self._tell((self._steering,), one)
             elif (question := _answered(one)) is not None:
                 with self._lock:
@@ -306,6 +331,17 @@ class HostServer:
                 if isinstance(one, SourcesChanged):
                     self._sources = one
                 self._tell_all(one)
+        if told and not self._peers and not self.live_flows():
+            self._be_alone()
+
+    def _has_begun(self, job_id: str) -> None:
+        """A start is no longer under way."""
+        with self._lock:
+            self._starting.pop(job_id, None)
+
+    def _be_alone(self) -> None:
+        if self._on_alone is not None:
+            self._on_alone(self)
 
     def _tell_all(self, told: object) -> None:
         self._tell(tuple(self._peers), told)
@@ -329,7 +365,7 @@ class HostServer:
             self._peers.append(peer)
         peer.lost_before = self._engine.lost
         up = HostUp(
-            os.getpid(), self._name, platform.python_version(), sys.executable, peer.grant, steers
+            os.getpid(), self.name, platform.python_version(), sys.executable, peer.grant, steers
         )
         self._tell((peer,), up)
         for event in self._present.events():
@@ -354,8 +390,8 @@ class HostServer:
         self._release(peer, tuple(peer.references))
         if steered:
             self._let_jobs_go(peer)
-        if not self._peers and self._on_alone is not None:
-            self._on_alone()
+        if not self._peers:
+            self._be_alone()
 
     def _let_jobs_go(self, peer: _Peer | None) -> None:
         if peer is not None and peer.when_gone == "resume":
@@ -387,7 +423,9 @@ class HostServer:
             case AskSources():
                 self._engine.submit(command)
             case WhenGone():
-                peer.when_gone = command.held
+                peer.when_gone = command.then
+                if self._on_when_gone is not None:
+                    self._on_when_gone(command.then)
             case TakeControl():
                 self._take_control(peer)
             case _:
@@ -436,9 +474,14 @@ class HostServer:
         elif self._steering is not peer:
             self._refuse(peer, command, "another window steers; take control first")
         else:
+            if isinstance(command, Start):
+                with self._lock:
+                    self._starting[command.job_id] = command
             try:
                 self._engine.submit(command)
             except PenstockError as error:
+                if isinstance(command, Start):
+                    self._has_begun(command.job_id)
                 self._refuse(peer, command, str(error))
 
     def _refuse(self, peer: _Peer, command: Command, text: str) -> None:
@@ -459,11 +502,17 @@ class _Left:
 class _Peer:
     """One client: its connection, what it may do, and what it is still to be told."""
 
-    def __init__(self, server: HostServer, connection: Connection, grant: Grant) -> None:
+    def __init__(
+        self,
+        server: HostServer,
+        connection: Connection,
+        grant: Grant,
+        when_gone: WhenWindowGoes,
+    ) -> None:
         self.connection = connection
         self.grant = grant
         self.outbox = Outbox()
-        self.when_gone = "resume"
+        self.when_gone = when_gone
         self.lost_before = 0
         self.references: dict[int, None] = {}  # the one asked for last at the end
         self._server = server
@@ -499,7 +548,8 @@ class _Peer:
                 for frame in _frames(batch):
                     self.connection.send(frame)
         except Gone:
-            pass
+            # What it had said before, maybe what is to become of the jobs, is still to be heard.
+            self._threads[1].join(_FLUSH_SECONDS)
         self._server.left(self)
 
     def _read(self) -> None:
@@ -518,6 +568,13 @@ class _Peer:
 
 def _may(grant: Grant, needed: Grant) -> bool:
     return GRANTS.index(grant) >= GRANTS.index(needed)
+
+
+def _name_of(start: Start) -> str:
+    """What the flow is called that is to be started, "" when it doesn't say."""
+    with suppress(ValueError, AttributeError):
+        return str(json.loads(start.flow_json).get("name", ""))
+    return ""
 
 
 def _asked(ask: _Ask) -> object:

@@ -190,6 +190,12 @@ class Wire:
         self._reader.start()
         self._writer.start()
 
+    def finish(self, timeout: float) -> None:
+        """Leave once all commands are sent, or after so many seconds."""
+        self._commands.put(None)
+        self._writer.join(timeout)
+        self.close()
+
     def close(self, timeout: float = 1.0) -> None:
         """Leave; what had come before is put in."""
         self._commands.put(None)

@@ -30,6 +30,7 @@ SETTINGS = st.builds(
     arguments=st.lists(TEXTS).map(tuple),
     workers=st.none() | st.integers(1, 10_000),
     loop=st.sampled_from(["thread", "pool"]),
+    when_window_goes=st.sampled_from(["end", "resume", "hold"]),
 )
 
 
@@ -70,6 +71,10 @@ def test_what_is_not_there_has_its_default() -> None:
         ({"version": 1, "workers": True}, "workers: expected a whole number"),
         ({"version": 1, "workers": 10_001}, "workers: expected a whole number"),
         ({"version": 1, "loop": "fibre"}, "loop: expected 'thread' or 'pool', got text"),
+        (
+            {"version": 1, "when_window_goes": None},
+            "when_window_goes: expected 'end' or 'resume' or 'hold', got null",
+        ),
     ],
 )
 def test_bad_input_is_one_line_naming_place_and_field(data: Any, text: str) -> None:
@@ -165,10 +170,13 @@ def test_relative_paths_start_at_the_flow_and_links_stay(tmp_path: Path) -> None
     python.parent.mkdir(parents=True)
     python.symlink_to("/usr/bin/env")
 
-    resolved = LaunchSettings("venv/bin/python", "data/..").resolved(tmp_path)
+    resolved = LaunchSettings(
+        "venv/bin/python", "data/..", workers=3, loop="pool", when_window_goes="hold"
+    ).resolved(tmp_path)
 
     assert resolved.interpreter == str(python)
     assert resolved.working_folder == str(tmp_path)
+    assert (resolved.workers, resolved.loop, resolved.when_window_goes) == (3, "pool", "hold")
 
 
 def test_without_a_choice_the_flow_s_folder_is_worked_in(tmp_path: Path) -> None:

@@ -202,7 +202,7 @@ def test_another_grant_is_refused(runtime: Runtime, folder: Path) -> None:
 
 def test_what_dead_programs_left_is_removed(runtime: Runtime, folder: Path) -> None:
     host = listen(runtime)
-    real = json.loads(host._announced.read_text())
+    real = json.loads(host._door.note.read_text())
     gone = subprocess.Popen([sys.executable, "-c", ""])
     gone.wait(DEADLINE)
     leave(folder, f"{gone.pid}-1", real | {"pid": gone.pid})

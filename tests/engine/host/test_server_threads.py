@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from queue import SimpleQueue
 from time import monotonic
@@ -141,10 +142,21 @@ class Desk:
         self.engine = Scripted(self.bell)
         self.output = Prints(self.bell)
         self.alone = threading.Event()
+        self.flows: list[tuple[str, ...]] = []
+        self.chosen: list[str] = []
         self.server = HostServer(
-            self.engine, self.bell, name="a program", output=self.output, on_alone=self.alone.set
+            self.engine,
+            self.bell,
+            name="a program",
+            output=self.output,
+            on_alone=self._on_alone,
+            on_when_gone=self.chosen.append,
         )
         self.clients: list[Client] = []
+
+    def _on_alone(self, server: HostServer) -> None:
+        self.flows.append(server.live_flows())
+        self.alone.set()
 
     def client(self, grant: Grant = "evaluate") -> Client:
         here, there = socket.socketpair()
@@ -802,6 +814,65 @@ def test_held_jobs_stay_so_if_the_one_who_steered_wanted_it(desk: Desk) -> None:
 
     assert desk.alone.wait(DEADLINE)
     assert desk.engine.did() == [Step("1")]
+
+
+def test_held_jobs_are_not_let_go_for_an_engine_that_is_to_end(desk: Desk) -> None:
+    client = desk.client("control")
+    client.send(WhenGone("end"), Step("1"))
+    until(lambda: desk.engine.did() == [Step("1")])
+    assert desk.chosen == ["end"]
+
+    client.connection.close()
+
+    assert desk.alone.wait(DEADLINE)
+    assert desk.engine.did() == [Step("1")]
+
+
+def test_what_one_said_before_it_left_is_heard_before_it_counts_as_gone(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Though what it is told can't be sent any more."""
+    monkeypatch.setattr(server, "_FLUSH_SECONDS", DEADLINE)
+    busy, submit = threading.Event(), desk.engine.submit
+
+    def wait(command: Command) -> None:
+        submit(command)
+        if command == Step("1"):
+            busy.wait(DEADLINE)
+
+    monkeypatch.setattr(desk.engine, "submit", wait)
+    client = desk.client("control")
+    (peer,) = desk.server._peers
+    client.send(Step("1"))
+    client.send(WhenGone("hold"))
+    until(lambda: desk.engine.did() == [Step("1")])
+    client.connection.close()
+    desk.engine.says(started())
+    until(lambda: not peer.outbox._waiting)
+    early = desk.alone.wait(0.1)
+    busy.set()
+
+    assert desk.alone.wait(DEADLINE)
+    assert not early
+    assert desk.engine.did() == [Step("1")], "held jobs were let go"
+
+
+def test_alone_it_tells_when_the_last_job_is_over(desk: Desk) -> None:
+    """A start that is under way is one."""
+    client = desk.client("evaluate")
+    client.send(replace(START, flow_json='{"name": "later"}'))
+    desk.engine.says(started("1"))
+    client.until_told(JobStarted)
+    until(lambda: START.job_id in desk.server._starting)
+    client.connection.close()
+    until(lambda: desk.flows == [("flow", "later")])
+
+    desk.engine.says(ended(2, "1"), started("9"))
+    until(lambda: desk.server.live_flows() == ("flow",))
+    desk.engine.says(ended(2, "9"))
+    until(lambda: len(desk.flows) == 2)
+
+    assert desk.flows[1] == ()
 
 
 def test_nothing_changes_without_one_who_watched(desk: Desk) -> None:
