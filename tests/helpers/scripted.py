@@ -23,6 +23,7 @@ from penstock.host import (
     ThreadInfo,
     ThreadTable,
     Told,
+    ValuePage,
 )
 from penstock.observe import (
     ActivationFailed,
@@ -179,6 +180,15 @@ class ScriptedClient:
         nothing = RoutineValues(job_id, routine, {}, {})
         self._told.append(self.values.get((job_id, routine), nothing))
         return self._told_values.get((job_id, routine), nothing)
+
+    def page(
+        self, reference: int, path: Sequence[int] = (), offset: int = 0, count: int = 100
+    ) -> ValuePage | None:
+        self._note("page", reference, tuple(path), offset, count)
+        return None
+
+    def release(self, reference: int) -> None:
+        self._note("release", reference)
 
     def ask(self) -> None:
         self.asked += 1

@@ -22,6 +22,7 @@ from penstock.host import (
     StartRefused,
     ThreadTable,
     Told,
+    ValuePage,
 )
 from penstock.observe import (
     ActivationFailed,
@@ -88,8 +89,8 @@ class EngineBridge(QObject):
         control_changed(bool): whether this window steers it
         sources_changed(SourcesChanged): what it has imported is another now, or is so no longer
         printed(Printed): text that the code of a flow wrote to stdout or stderr
-        threads_told(ThreadTable), values_told(RoutineValues), flow_told(FlowPicture): the client's
-            answers have come
+        threads_told(ThreadTable), values_told(RoutineValues), page_told(ValuePage),
+            flow_told(FlowPicture): the client's answers have come
         told(event): every state event and failure, in order, for a log
         ticked(): after a tick that brought news; answers are none
     """
@@ -109,6 +110,7 @@ class EngineBridge(QObject):
     printed = Signal(object)
     threads_told = Signal(object)
     values_told = Signal(object)
+    page_told = Signal(object)
     flow_told = Signal(object)
     told = Signal(object)
     ticked = Signal()
@@ -218,6 +220,8 @@ class EngineBridge(QObject):
                 self.threads_told.emit(news)
             case RoutineValues():
                 self.values_told.emit(news)
+            case ValuePage():
+                self.page_told.emit(news)
             case FlowPicture():
                 self.flow_told.emit(news)
             case _:

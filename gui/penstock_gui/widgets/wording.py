@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import unicodedata
+from collections.abc import Iterable
 from datetime import datetime
 
 NONE = "—"
+TAB = 8
 
 
 def duration(seconds: float) -> str:
@@ -50,6 +53,23 @@ def one_line(text: str, limit: int = 400) -> str:
     head = text[: limit + 1]
     flat = "".join(c if c.isprintable() else " " for c in head)
     return flat if len(text) <= limit else flat[: limit - 1] + "…"
+
+
+def visible(text: str) -> str:
+    """Text without a character that could hide, move or reorder others: those are spelled out."""
+    if text.isascii() and text.isprintable():
+        return text
+    return "".join(_shown(text.expandtabs(TAB)))
+
+
+def _shown(text: str) -> Iterable[str]:
+    for c in text:
+        if c.isprintable():
+            yield c
+        elif unicodedata.category(c) == "Zs":
+            yield " "
+        else:
+            yield c.encode("unicode_escape", "backslashreplace").decode("ascii")
 
 
 def bounded(text: str, limit: int = 6_000, line: int = 500) -> str:

@@ -705,7 +705,8 @@ def test_a_wire_shows_ends_types_count_and_last_values(
     assert {"split.word", "→ count.word", "str"} <= set(texts)
     assert page.passed.value.full_text == "1,904 messages"
     assert page.waiting.value.full_text == "3/1,000"
-    shown = [(r.name.full_text, r.value.full_text) for r in page.rows if not r.isHidden()]
+    seen = [r for r, o in zip(page.rows, page.openings, strict=True) if not o.isHidden()]
+    shown = [(row.name.full_text, row.value.full_text) for row in seen]
     assert shown == [("#3", "'c'"), ("#2", "'b'"), ("#1", "'a'")]
 
 

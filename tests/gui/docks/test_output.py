@@ -17,11 +17,12 @@ from penstock.host import HostGone, Printed
 from penstock_gui.assets import resource
 from penstock_gui.bridge import EngineBridge
 from penstock_gui.docks.output import OutputPanel
-from penstock_gui.docks.output.lines import LINE_LIMIT, visible
+from penstock_gui.docks.output.lines import LINE_LIMIT
 from penstock_gui.docks.output.model import FROM, STREAM, TEXT
 from penstock_gui.document import FlowDocument
 from penstock_gui.session import Session
 from penstock_gui.theme import Theme
+from penstock_gui.widgets.wording import visible
 
 LIMIT = 100
 Stream = Literal["stdout", "stderr"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from penstock.host import ValueSample
-from penstock.observe import JobHeld, JobView, RoutineCount, SlotCount
+from penstock.observe import JobHeld, JobView, RoutineCount, SlotCount, ValueSummary
 from penstock_gui.session import shown_status
 from penstock_gui.widgets.wording import NONE, one_line, plural
 
@@ -27,8 +27,14 @@ class Stat:
 class HeldLine:
     """A message that waits for the held routine to go on."""
 
-    place: str
+    slot: str
+    number: int
     text: str
+
+    @property
+    def place(self) -> str:
+        """Where it waits, and which it is."""
+        return f"{self.slot}  #{self.number:,}"
 
 
 def stats(count: RoutineCount) -> tuple[Stat, ...]:
@@ -108,22 +114,27 @@ def value_text(sample: ValueSample | None) -> str:
 
 def value_color(sample: ValueSample | None) -> str:
     """Colour token of a value by its type."""
-    if sample is None:
-        return "text.3"
-    kind = sample.value.type
-    if kind == "str":
+    return "text.3" if sample is None else summary_color(sample.value)
+
+
+def summary_color(value: ValueSummary) -> str:
+    """Colour token of a value by its type."""
+    if value.type == "str":
         return "syn.str"
-    if kind in ("int", "float", "complex", "bool", "NoneType"):
+    if value.type in ("int", "float", "complex", "bool", "NoneType"):
         return "syn.num"
-    return "state.failed" if kind == "Failure" else "text"
+    return "state.failed" if value.type == "Failure" else "text"
 
 
 def value_tip(sample: ValueSample | None) -> str:
     """Type, size and number of a value's message."""
-    if sample is None:
-        return ""
-    size = "" if sample.value.size is None else f", size {sample.value.size:,}"
-    return f"{sample.value.type}{size}, message {sample.number:,}"
+    return "" if sample is None else f"{summary_tip(sample.value)}, message {sample.number:,}"
+
+
+def summary_tip(value: ValueSummary) -> str:
+    """Type and size of a value."""
+    size = "" if value.size is None else f", size {value.size:,}"
+    return f"{value.type}{size}"
 
 
 def held_title(view: JobView) -> str:
@@ -139,6 +150,5 @@ def held_title(view: JobView) -> str:
 def held_lines(held: JobHeld) -> tuple[HeldLine, ...]:
     """The messages the held activation would take."""
     return tuple(
-        HeldLine(f"{m.slot}  #{m.number:,}", one_line(m.value.text, _MAX_VALUE))
-        for m in held.messages
+        HeldLine(m.slot, m.number, one_line(m.value.text, _MAX_VALUE)) for m in held.messages
     )

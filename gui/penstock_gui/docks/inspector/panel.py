@@ -15,6 +15,7 @@ from PySide6.QtWidgets import (
 
 from penstock.host import RoutineValues
 from penstock_gui.bridge import PacedTimer
+from penstock_gui.docks.inspector.opening import OpenValues
 from penstock_gui.docks.inspector.routine_page import ID_FIELD, RoutinePage
 from penstock_gui.docks.inspector.wire_page import WirePage
 from penstock_gui.session import Selection, Session
@@ -29,6 +30,8 @@ Page = RoutinePage | WirePage
 class InspectorPanel(QWidget):
     """Shows a `RoutinePage`, a `WirePage`, or what to select to see one.
 
+    Values that are opened in a page are kept in the engine until they, or the page, are closed.
+
     Last values are asked for at most four times a second, only while the panel is visible and a
     job is shown; once more when the job has ended, then no more.
 
@@ -42,6 +45,7 @@ class InspectorPanel(QWidget):
         super().__init__(parent)
         self._session = session
         self._theme = theme
+        self._values = OpenValues(session, self)
         self.page: Page | None = None
         self.empty = EmptyState(theme, "list-tree", "", "")
         self._scroll = QScrollArea()
@@ -107,6 +111,7 @@ class InspectorPanel(QWidget):
             self._say_what_to_select(selection)
             self._pages.setCurrentWidget(self.empty)
         if former is not None:
+            former.close_values()
             former.hide()
             former.setParent(None)
             former.deleteLater()
@@ -125,9 +130,9 @@ class InspectorPanel(QWidget):
 
     def _make_page(self, selection: Selection) -> Page | None:
         if selection.routine is not None:
-            return RoutinePage(self._session, self._theme, selection.routine)
+            return RoutinePage(self._session, self._theme, self._values, selection.routine)
         if selection.connection is not None:
-            return WirePage(self._session, self._theme, selection.connection)
+            return WirePage(self._session, self._theme, self._values, selection.connection)
         return None
 
     def _say_what_to_select(self, selection: Selection) -> None:

@@ -41,22 +41,26 @@ def rule() -> QFrame:
 
 
 class Section(QWidget):
-    """A part of a page under a heading in capitals, with a rule above."""
+    """A part of a page under a heading in capitals, with a rule above.
 
-    def __init__(self, theme: Theme, heading: str = "") -> None:
+    With a `gutter` its rows begin at the edge and have the room at their left themselves.
+    """
+
+    def __init__(self, theme: Theme, heading: str = "", *, gutter: bool = False) -> None:
         super().__init__()
         outer = QVBoxLayout(self)
         outer.setContentsMargins(0, 0, 0, 0)
         outer.setSpacing(0)
         outer.addWidget(rule())
         self.body = QVBoxLayout()
-        self.body.setContentsMargins(PAD, 10, PAD, PAD)
+        self.body.setContentsMargins(0 if gutter else PAD, 10, PAD, PAD)
         self.body.setSpacing(6)
         outer.addLayout(self.body)
         if heading:
             head = PlainLabel(
                 theme, heading.upper(), color="text.2", font="caption.strong", selectable=False
             )
+            head.setContentsMargins(PAD if gutter else 0, 0, 0, 0)
             self.body.addWidget(head)
 
 
@@ -100,7 +104,7 @@ def _name_label(theme: Theme, name: str, color: str) -> ElidedLabel:
     return label
 
 
-def _show_value(label: ElidedLabel, text: str, color: str, tip: str) -> None:
+def show_value(label: ElidedLabel, text: str, color: str, tip: str) -> None:
     is_text = text.startswith(("'", '"'))
     label.set_mode(Qt.TextElideMode.ElideMiddle if is_text else Qt.TextElideMode.ElideRight)
     label.show_text(text, tip)
@@ -124,7 +128,7 @@ class ValueRow(QWidget):
 
     def show_value(self, text: str, color: str, tip: str = "") -> None:
         """Show another value."""
-        _show_value(self.value, text, color, tip)
+        show_value(self.value, text, color, tip)
 
 
 class SlotRow(QWidget):
@@ -162,7 +166,7 @@ class SlotRow(QWidget):
 
     def show_value(self, text: str, color: str, tip: str = "") -> None:
         """Show another last value."""
-        _show_value(self.value, text, color, tip)
+        show_value(self.value, text, color, tip)
 
 
 class PortRow(QWidget):
@@ -179,40 +183,6 @@ class PortRow(QWidget):
         row.addWidget(ElidedLabel(theme, type_text, color="syn.type", font="mono"), 1)
         self.more = PlainLabel(theme, more, color="text.2", selectable=False)
         row.addWidget(self.more)
-
-
-class HeldCard(QFrame):
-    """The messages held at this routine, on the held ground."""
-
-    def __init__(self, theme: Theme) -> None:
-        super().__init__()
-        self._theme = theme
-        self._box = QVBoxLayout(self)
-        self._box.setContentsMargins(10, 8, 10, 8)
-        self._box.setSpacing(4)
-        self._dress()
-        theme.changed.connect(self._dress)
-
-    def show_held(self, title: str, lines: list[tuple[str, str]]) -> None:
-        """Show which messages would go next."""
-        while (item := self._box.takeAt(0)) is not None:
-            if (widget := item.widget()) is not None:
-                widget.setParent(None)
-                widget.deleteLater()
-        head = PlainLabel(self._theme, title, color="state.held", font="body.strong", wrap=True)
-        self._box.addWidget(head)
-        for place, text in lines:
-            self._box.addWidget(PlainLabel(self._theme, place, color="text.2", font="caption"))
-            value = ElidedLabel(self._theme, font="mono")
-            _show_value(value, text, "text", place)
-            self._box.addWidget(value)
-
-    def _dress(self) -> None:
-        ground, edge = self._theme.color("held.bg"), self._theme.color("held.edge")
-        self.setStyleSheet(
-            f"HeldCard {{ background: {ground.name()}; border: 1px solid {edge.name()};"
-            " border-radius: 4px; }"
-        )
 
 
 def glyph_label(theme: Theme, icon: str, color: str, size: int = 12) -> QLabel:

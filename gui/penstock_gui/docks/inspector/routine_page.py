@@ -12,9 +12,10 @@ from penstock.host import RoutineValues, ValueSample
 from penstock.observe import RoutineCount
 from penstock_gui.docks.inspector import facts
 from penstock_gui.docks.inspector.form import ConfigForm, TextBox
+from penstock_gui.docks.inspector.held_card import HeldCard
+from penstock_gui.docks.inspector.opening import Opening, OpenValues
 from penstock_gui.docks.inspector.parts import (
     PAD,
-    HeldCard,
     PortRow,
     Section,
     SlotRow,
@@ -34,8 +35,9 @@ _NO_COUNT = RoutineCount("idle", 0, 0, 0, 0, 0.0, 0, {}, {})
 class RoutinePage(QWidget):
     """Shows one routine by id. Parts without anything to say are hidden."""
 
-    def __init__(self, session: Session, theme: Theme, routine_id: str) -> None:
+    def __init__(self, session: Session, theme: Theme, values: OpenValues, routine_id: str) -> None:
         super().__init__()
+        self._values = values
         self._session = session
         self._theme = theme
         self.routine_id = routine_id
@@ -75,9 +77,20 @@ class RoutinePage(QWidget):
         """Show the last value of each port."""
         nothing = facts.NOTHING_YET if values.kept else facts.NOT_KEPT
         for name, slot in self.slots.items():
-            _show_newest(slot, values.slots.get(name, ()), nothing)
+            samples = values.slots.get(name, ())
+            _show_newest(slot, samples, nothing)
+            _offer_newest(self.slot_openings[name], samples)
         for name, event in self.events.items():
-            _show_newest(event, values.events.get(name, ()), nothing)
+            samples = values.events.get(name, ())
+            _show_newest(event, samples, nothing)
+            _offer_newest(self.event_openings[name], samples)
+        self.held.offer(values.held)
+
+    def close_values(self) -> None:
+        """Let go all values that were opened here."""
+        for opening in (*self.slot_openings.values(), *self.event_openings.values()):
+            opening.close_value()
+        self.held.close_values()
 
     def show_spec(self) -> bool:
         """Show the config and title as they are now; False when the page must be built anew."""
@@ -153,27 +166,33 @@ class RoutinePage(QWidget):
 
     def _add_held(self) -> None:
         self._held_section = Section(self._theme, "Held")
-        self.held = HeldCard(self._theme)
+        self.held = HeldCard(self._theme, self._values)
         self._held_id: int | None = None
         self._held_section.body.addWidget(self.held)
         self._box.addWidget(self._held_section)
 
     def _add_slots(self) -> None:
-        self._slots_section = Section(self._theme, "Slots")
+        self._slots_section = Section(self._theme, "Slots", gutter=True)
         self.slots: dict[str, SlotRow] = {}
+        self.slot_openings: dict[str, Opening] = {}
         for slot in self.spec.slots:
             row = self.slots[slot.name] = SlotRow(self._theme, slot.name)
             row.show_value(facts.NOTHING_YET, "text.3")
-            self._slots_section.body.addWidget(row)
+            opening = Opening(self._theme, self._values, row, f"slot {slot.name}", low=True)
+            self.slot_openings[slot.name] = opening
+            self._slots_section.body.addWidget(opening)
         self._box.addWidget(self._slots_section)
 
     def _add_events(self) -> None:
-        self._events_section = Section(self._theme, "Events, last value")
+        self._events_section = Section(self._theme, "Events, last value", gutter=True)
         self.events: dict[str, ValueRow] = {}
+        self.event_openings: dict[str, Opening] = {}
         for name in [*(event.name for event in self.spec.events), "failed"]:
             row = ValueRow(self._theme, name, facts.NOTHING_YET, "text.3")
             self.events[name] = row
-            self._events_section.body.addWidget(row)
+            opening = Opening(self._theme, self._values, row, f"event {name}")
+            self.event_openings[name] = opening
+            self._events_section.body.addWidget(opening)
         self._box.addWidget(self._events_section)
 
     def _add_form(self) -> None:
@@ -236,7 +255,7 @@ class RoutinePage(QWidget):
             return
         for name, row in self.slots.items():
             slot = count.slots.get(name)
-            row.setVisible(slot is not None)
+            self.slot_openings[name].setVisible(slot is not None)
             if slot is not None:
                 row.show_count(
                     facts.slot_line(slot),
@@ -252,10 +271,10 @@ class RoutinePage(QWidget):
         self._held_section.setVisible(is_here)
         if view is None or held is None or not is_here:
             self._held_id = None
+            self.held.close_values()
         elif held.held_id != self._held_id:
             self._held_id = held.held_id
-            lines = [(line.place, line.text) for line in facts.held_lines(held)]
-            self.held.show_held(facts.held_title(view), lines)
+            self.held.show_held(facts.held_title(view), facts.held_lines(held))
 
     def _show_version(self) -> None:
         view = self._session.view
@@ -294,6 +313,14 @@ def _show_newest(row: SlotRow | ValueRow, samples: tuple[ValueSample, ...], noth
     sample = facts.newest(samples)
     text = nothing if sample is None else facts.value_text(sample)
     row.show_value(text, facts.value_color(sample), facts.value_tip(sample))
+
+
+def _offer_newest(opening: Opening, samples: tuple[ValueSample, ...]) -> None:
+    sample = facts.newest(samples)
+    if sample is None:
+        opening.offer(0)
+    else:
+        opening.offer(sample.reference, sample.number, sample.value.type)
 
 
 def _paragraph(doc: str) -> str:

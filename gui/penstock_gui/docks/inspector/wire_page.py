@@ -8,6 +8,7 @@ from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 from penstock.flow import Connection
 from penstock.host import RoutineValues
 from penstock_gui.docks.inspector import facts
+from penstock_gui.docks.inspector.opening import Opening, OpenValues
 from penstock_gui.docks.inspector.parts import (
     PAD,
     PortRow,
@@ -25,8 +26,11 @@ _SHOWN = 20
 class WirePage(QWidget):
     """Shows one connection."""
 
-    def __init__(self, session: Session, theme: Theme, connection: Connection) -> None:
+    def __init__(
+        self, session: Session, theme: Theme, values: OpenValues, connection: Connection
+    ) -> None:
         super().__init__()
+        self._values = values
         self._session = session
         self._theme = theme
         self.connection = connection
@@ -61,15 +65,22 @@ class WirePage(QWidget):
     def show_values(self, values: RoutineValues) -> None:
         """Show the last values emitted, newest first."""
         samples = values.events.get(self.connection.source.port, ())[-_SHOWN:][::-1]
-        for row, sample in zip(self.rows, [*samples, *[None] * _SHOWN], strict=False):
-            row.setVisible(sample is not None)
+        found = [*samples, *[None] * _SHOWN]
+        for row, opening, sample in zip(self.rows, self.openings, found, strict=False):
+            opening.setVisible(sample is not None)
             if sample is not None:
+                opening.offer(sample.reference, sample.number, sample.value.type)
                 row.name.show_text(f"#{sample.number:,}")
                 row.show_value(
                     facts.value_text(sample), facts.value_color(sample), facts.value_tip(sample)
                 )
         self._none.setText(facts.NOTHING_YET if values.kept else facts.NOT_KEPT)
         self._none.setVisible(not samples)
+
+    def close_values(self) -> None:
+        """Let go all values that were opened here."""
+        for opening in self.openings:
+            opening.close_value()
 
     def _add_head(self) -> None:
         head = QVBoxLayout()
@@ -109,11 +120,17 @@ class WirePage(QWidget):
         self._box.addWidget(self._counts_section)
 
     def _add_values(self) -> None:
-        self._values_section = Section(self._theme, "Last values, newest first")
+        self._values_section = Section(self._theme, "Last values, newest first", gutter=True)
         self._none = PlainLabel(self._theme, facts.NOTHING_YET, color="text.3", font="mono")
+        self._none.setContentsMargins(PAD, 0, 0, 0)
         self._values_section.body.addWidget(self._none)
         self.rows = [ValueRow(self._theme, "") for _ in range(_SHOWN)]
-        for row in self.rows:
-            row.hide()
-            self._values_section.body.addWidget(row)
+        names = ["the last value", *[f"value {place} back" for place in range(1, _SHOWN)]]
+        self.openings = [
+            Opening(self._theme, self._values, row, name)
+            for row, name in zip(self.rows, names, strict=True)
+        ]
+        for opening in self.openings:
+            opening.hide()
+            self._values_section.body.addWidget(opening)
         self._box.addWidget(self._values_section)

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import re
-import unicodedata
-from collections.abc import Iterable
 from dataclasses import dataclass
 
 from penstock.host import HostGone, Printed
+from penstock_gui.widgets.wording import visible
 
 LINE_LIMIT = 2_000
-TAB = 8
 MOST_AT_THE_END = 300
 # A colour or a movement on a terminal: says nothing here. The last form is one cut at the end.
 _TERMINAL = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|\[[0-?]*[ -/]*$)")
@@ -118,23 +116,6 @@ def last_words(gone: HostGone, lost: bool) -> list[OutputLine]:
     shown = [_of_engine("engine", text) for text in written[-MOST_AT_THE_END:]]
     head = f"The engine's process {gone.pid} has ended: {gone.text}"
     return [_of_engine("gone", f"{head}. The last it wrote:" if shown else head), *shown]
-
-
-def visible(text: str) -> str:
-    """Text without a character that could hide, move or reorder others: those are spelled out."""
-    if text.isascii() and text.isprintable():
-        return text
-    return "".join(_shown(text.expandtabs(TAB)))
-
-
-def _shown(text: str) -> Iterable[str]:
-    for c in text:
-        if c.isprintable():
-            yield c
-        elif unicodedata.category(c) == "Zs":
-            yield " "
-        else:
-            yield c.encode("unicode_escape", "backslashreplace").decode("ascii")
 
 
 def _overwritten(raw: str) -> str:
