@@ -17,12 +17,16 @@ from PySide6.QtCore import QObject
 from PySide6.QtGui import QImage
 from pytestqt.qtbot import QtBot
 
+from penstock.host import HostProcess, WhenWindowGoes
 from penstock_gui.app.collector import FULL_EVERY, FULL_WHEN_IDLE, Collector
 from penstock_gui.app.crash_log import CrashLog
+from penstock_gui.app.desk import Desk
 from penstock_gui.app.display import choose_platform, why_no_display
 from penstock_gui.app.guards import make_immortal, references_fall
 from penstock_gui.app.options import BadOption, Options, parse
 from penstock_gui.assets import example
+from penstock_gui.settings import Settings
+from penstock_gui.theme import Theme
 
 CENSUS = example("code_census")
 ROOT = Path(__file__).parents[2]
@@ -293,3 +297,17 @@ def test_a_signal_ends_the_window_though_a_job_runs(
         told = process.stderr.read()
 
     assert (code, told) == (128 + number, b"")
+
+
+def test_what_is_answered_at_the_window_s_end_reaches_the_engine(qtbot: QtBot) -> None:
+    heard: list[str] = []
+
+    class Told(HostProcess):
+        def choose(self, when_gone: WhenWindowGoes) -> None:
+            heard.append(when_gone)
+
+    desk = Desk(Theme("dark"), Settings(), Told(), "own", lambda folder: True)
+    desk.window.jobs_left.emit("hold")
+    desk.end(1.0)
+
+    assert heard == ["hold"]

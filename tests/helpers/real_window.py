@@ -21,6 +21,7 @@ from penstock.host import (
     LaunchSettings,
     RoutineValues,
     ThreadTable,
+    WhenWindowGoes,
 )
 from penstock.observe import JobView
 from penstock_gui.app.collector import Collector
@@ -43,7 +44,7 @@ class Answers:
     """A person's answers to the window's questions, and which were asked."""
 
     trusts: bool = True
-    closes: bool = True
+    closes: str = "end"
     leaves: str = "discard"
     path: Path | None = None
     asked: list[str] = field(default_factory=list)
@@ -52,7 +53,7 @@ class Answers:
         self.asked.append(f"trust {folder.name}")
         return self.trusts
 
-    def close_running(self, jobs: int) -> bool:
+    def close_running(self, jobs: int, when_gone: WhenWindowGoes | None) -> str:
         self.asked.append(f"close {jobs}")
         return self.closes
 
@@ -84,14 +85,16 @@ class RealWindow:
         share_the_interpreter()
         self._collector = Collector(lambda: False)
         launch = LaunchSettings(workers=workers)
-        own = self.placement == "own"
-        self.client = EngineClient(link=HostProcess(launch)) if own else EngineClient(workers)
+        own = HostProcess(launch) if self.placement == "own" else None
+        self.client = EngineClient(workers) if own is None else EngineClient(link=own)
         self.bridge = EngineBridge(self.client)
         self.document = FlowDocument()
         self.session = Session(self.document, self.client, self.bridge, self.placement)
         self.theme = Theme("dark")
         self.answers = Answers()
         self.window = MainWindow(self.session, self.theme, Settings(), self.answers)
+        if own is not None:
+            self.window.jobs_left.connect(own.choose)
         self.graph = self.window.view.graph
         if flow is not None:
             assert self.window.files.load(flow)

@@ -13,8 +13,10 @@ import pytest
 from PySide6.QtCore import QTimer
 from pytestqt.qtbot import QtBot
 
+from benchmarks.soak_kills import marked
 from helpers.gated import Gate, gated_flow
 from helpers.real_window import RealWindow, write_flow
+from penstock.host import LaunchSettings, launch_file, listening, save_launch
 from penstock_gui.window import ErrorReporter, FaultLog, install_hooks
 
 TIMEOUT = 20_000
@@ -35,9 +37,9 @@ def test_closing_while_a_job_runs_asks_once_and_may_be_called_off(
     try:
         real.press("run.run")
         qtbot.waitUntil(lambda: real.node("gated").picture.look.chip == "2", timeout=TIMEOUT)
-        real.answers.closes = False
+        real.answers.closes = "cancel"
         stayed = not real.window.close()
-        real.answers.closes = True
+        real.answers.closes = "end"
         left = real.window.close()
     finally:
         gate.stay_open()
@@ -45,6 +47,42 @@ def test_closing_while_a_job_runs_asks_once_and_may_be_called_off(
 
     assert (stayed, left) == (True, True)
     assert [one for one in real.answers.asked if "trust" not in one] == ["close 1", "close 1"]
+
+
+def test_jobs_that_are_left_running_end_without_the_window(
+    qtbot: QtBot, gate: Gate, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(RealWindow, "placement", "own")
+    real = RealWindow(write_flow(tmp_path / "gated.flow.json", gated_flow(gate.path)))
+    try:
+        real.press("run.run")
+        qtbot.waitUntil(lambda: real.node("gated").picture.look.chip == "2", timeout=TIMEOUT)
+        up = real.session.engine.up
+        assert up is not None
+        real.answers.closes = "stay"
+        assert real.window.close()
+    finally:
+        real.close()
+
+    def listens() -> list[str]:
+        return [one.name for one in listening() if one.pid == up.pid]
+
+    qtbot.waitUntil(lambda: listens() == ["gated"], timeout=TIMEOUT)
+    gate.stay_open()
+    qtbot.waitUntil(lambda: not Path(f"/proc/{up.pid}").exists(), timeout=TIMEOUT)
+    assert listens() == []
+
+
+@pytest.mark.slow
+def test_a_window_that_nobody_sits_before_leaves_no_jobs(gate: Gate, tmp_path: Path) -> None:
+    """Whatever is set: what it runs is cancelled."""
+    flow = write_flow(tmp_path / "gated.flow.json", gated_flow(gate.path))
+    save_launch(LaunchSettings(when_window_goes="hold"), launch_file(flow))
+    command = [sys.executable, "-m", "penstock", "open", str(flow), "--run", "--quit-after", "3"]
+    environment = dict(os.environ, QT_QPA_PLATFORM="offscreen", PENSTOCK_TEST=str(tmp_path))
+    subprocess.run(command, env=environment, timeout=60, check=True)
+
+    assert not marked(f"PENSTOCK_TEST={tmp_path}")
 
 
 @pytest.mark.slow

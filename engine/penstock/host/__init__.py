@@ -29,7 +29,14 @@ from penstock.host.attaching import Host, Listening, attach, listen, listening
 from penstock.host.client import EngineClient, Link
 from penstock.host.engine import HostedEngine
 from penstock.host.interpreter import check_interpreter
-from penstock.host.launch import LaunchSettings, launch_file, load_launch, save_launch
+from penstock.host.launch import (
+    LaunchSettings,
+    Loop,
+    WhenWindowGoes,
+    launch_file,
+    load_launch,
+    save_launch,
+)
 from penstock.host.process import HostProcess
 from penstock.host.protocol import (
     PLAIN_TYPES,
@@ -85,6 +92,7 @@ __all__ = [
     "LaunchSettings",
     "Link",
     "Listening",
+    "Loop",
     "PoolUse",
     "Printed",
     "Reply",
@@ -99,6 +107,7 @@ __all__ = [
     "ValueItem",
     "ValuePage",
     "ValueSample",
+    "WhenWindowGoes",
     "attach",
     "check_interpreter",
     "launch_file",

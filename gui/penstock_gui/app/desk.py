@@ -7,7 +7,7 @@ from pathlib import Path
 
 from PySide6.QtCore import QCoreApplication, QEvent, QObject
 
-from penstock.host import EngineClient, HostProcess, LaunchSettings, Link
+from penstock.host import EngineClient, HostProcess, LaunchSettings, Link, WhenWindowGoes
 from penstock_gui.bridge import EngineBridge
 from penstock_gui.document import FlowDocument
 from penstock_gui.session import Placement, Session
@@ -39,12 +39,18 @@ class Desk:
         self.session.launch_changed.connect(self._use_launch)
         self.session.trusted = trusted
         self.window = MainWindow(self.session, theme, settings, questions, attaching)
+        self.window.jobs_left.connect(self.choose)
         self._left = False
 
     @property
     def is_left(self) -> bool:
         """Whether nobody sits here any more."""
         return self._left
+
+    def choose(self, when_gone: WhenWindowGoes) -> None:
+        """Say what becomes of live jobs when this is left, instead of what was set."""
+        if isinstance(self._link, HostProcess):
+            self._link.choose(when_gone)
 
     def leave(self, limit: float) -> None:
         """Let the engine go, within `limit` seconds, and show nothing any more; idempotent."""

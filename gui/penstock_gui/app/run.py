@@ -262,6 +262,8 @@ class Program:
         self._reporter.stop()
         for desk in self._others:
             desk.end(CLOSE_LIMIT)
+        if self._options.silent:
+            self._desk.choose("end")
         self._desk.leave(CLOSE_LIMIT)
         self._settings.sync()
         self._reporter.deleteLater()

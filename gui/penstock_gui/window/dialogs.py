@@ -16,11 +16,13 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from penstock.host import WhenWindowGoes
 from penstock_gui.theme import Theme
 from penstock_gui.widgets import PlainLabel
 
 FLOW_FILES = "Flows (*.flow.json *.json);;All files (*)"
 SAVE, DISCARD, CANCEL = "save", "discard", "cancel"
+END, STAY = "end", "stay"
 
 
 class Questions(Protocol):
@@ -30,8 +32,11 @@ class Questions(Protocol):
         """Whether code in the folder may be run."""
         ...
 
-    def close_running(self, jobs: int) -> bool:
-        """Whether to close the window though jobs run."""
+    def close_running(self, jobs: int, when_gone: WhenWindowGoes | None) -> str:
+        """`END` to cancel jobs that run and close the window, `STAY` to leave them, or `CANCEL`.
+
+        ``when_gone`` is what was set for jobs without their window; None where they can't be left.
+        """
         ...
 
     def unsaved(self, name: str) -> str:
@@ -63,11 +68,14 @@ class Dialogs:
         dialog = self._choice("Trust this folder?", text, str(folder))
         return dialog.ask(("Cancel", "cancel"), ("Trust and run", "trust")) == "trust"
 
-    def close_running(self, jobs: int) -> bool:
+    def close_running(self, jobs: int, when_gone: WhenWindowGoes | None) -> str:
         what = "1 job is" if jobs == 1 else f"{jobs} jobs are"
+        choices = [("Keep open", CANCEL), ("Cancel and close", END)]
         text = "Closing the window cancels what runs. Results that haven't been kept are lost."
-        dialog = self._choice(f"{what} still running", text)
-        return dialog.ask(("Keep open", "cancel"), ("Cancel and close", "close")) == "close"
+        if when_gone is not None:
+            text = left_text(jobs, when_gone)
+            choices.insert(1 if when_gone == "end" else 2, ("Leave running", STAY))
+        return self._choice(f"{what} still running", text).ask(*choices) or CANCEL
 
     def unsaved(self, name: str) -> str:
         dialog = self._choice("Save the changes?", "They are lost when you don't.", name)
@@ -93,8 +101,8 @@ class Silent:
     def trust(self, folder: Path) -> bool:
         return False
 
-    def close_running(self, jobs: int) -> bool:
-        return True
+    def close_running(self, jobs: int, when_gone: WhenWindowGoes | None) -> str:
+        return END
 
     def unsaved(self, name: str) -> str:
         return DISCARD
@@ -104,6 +112,17 @@ class Silent:
 
     def save_path(self, suggestion: Path) -> Path | None:
         return None
+
+
+def left_text(jobs: int, when_gone: WhenWindowGoes) -> str:
+    """What becomes of jobs that are left running, and of those that aren't."""
+    it, goes, ends = ("it", "goes", "ends") if jobs == 1 else ("they", "go", "end")
+    held = "What is held stays held." if when_gone == "hold" else "What is held goes on, too."
+    return (
+        f"Left running, {it} {goes} on without a window and {ends} when done; Run\N{NO-BREAK SPACE}→\N{NO-BREAK SPACE}Attach…"
+        f" finds {'it' if jobs == 1 else 'them'} until then. {held} Cancelling loses results that"
+        " haven't been kept."
+    )
 
 
 class ChoiceDialog(QDialog):

@@ -37,6 +37,11 @@ from penstock_gui.window.launch_text import (
 WIDTH = 520
 FLOW, USER = "flow", "user"
 _LOOPS = (("thread", "On a thread of its own"), ("pool", "On the workers, between activations"))
+_WHEN_GONE = (
+    ("end", "The engine ends, its jobs are cancelled"),
+    ("resume", "Jobs go on until they are done, held ones too"),
+    ("hold", "Jobs go on until they are done, held ones stay held"),
+)
 _ENVIRONMENT_LINES = 4
 _NOT_CHECKED = "Not checked. Checking starts it once."
 
@@ -106,6 +111,7 @@ class LaunchDialog(QDialog):
         self.workers.setFixedHeight(self._theme.px("size.field"))
         self.workers.lineEdit().setTextMargins(6, 0, 0, 0)  # the sheet's padding isn't heeded
         self.loop = self._combo(_LOOPS, given.loop)
+        self.when_gone = self._combo(_WHEN_GONE, given.when_window_goes)
         self.kept = self._combo(self._places(question), question.kept)
         self.check_button = self._button("Check")
         self.check_button.setEnabled(bool(given.interpreter))
@@ -155,6 +161,12 @@ class LaunchDialog(QDialog):
             ),
             "workers": FormField(theme, "Workers", self.workers),
             "loop": FormField(theme, "A job's loop runs", self.loop),
+            "when_window_goes": FormField(
+                theme,
+                "When the window is gone",
+                self.when_gone,
+                "Closed or killed. Run → Attach… finds what goes on",
+            ),
         }
         box = QVBoxLayout(self)
         box.setContentsMargins(24, 20, 24, 16)
@@ -174,6 +186,7 @@ class LaunchDialog(QDialog):
         small.addWidget(self.fields["workers"], 1, top)
         small.addWidget(self.fields["loop"], 2, top)
         box.addLayout(small)
+        box.addWidget(self.fields["when_window_goes"])
         box.addWidget(FormField(theme, "Kept", self.kept))
         if question.running:
             box.addWidget(self._remark("The engine that runs now keeps its settings to its end."))
@@ -229,7 +242,8 @@ class LaunchDialog(QDialog):
                 self.environment.toPlainText(),
                 self.arguments.text(),
                 self.workers.value(),
-                str(self.loop.currentData()),
+                self.loop.currentData(),
+                self.when_gone.currentData(),
             )
         except BadField as error:
             self.fields[error.field].refuse(str(error))

@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 import shlex
 from collections.abc import Mapping, Sequence
+from dataclasses import fields
 
 from penstock.errors import InvalidValue
-from penstock.host import LaunchSettings
+from penstock.host import LaunchSettings, Loop, WhenWindowGoes
 
 AUTOMATIC = 0
-_FIELDS = ("interpreter", "working_folder", "environment", "arguments", "workers", "loop")
+_FIELDS = tuple(field.name for field in fields(LaunchSettings))
 
 
 class BadField(Exception):
@@ -59,7 +60,13 @@ def arguments_of(text: str) -> tuple[str, ...]:
 
 
 def settings_of(
-    interpreter: str, folder: str, environment: str, arguments: str, workers: int, loop: str
+    interpreter: str,
+    folder: str,
+    environment: str,
+    arguments: str,
+    workers: int,
+    loop: Loop,
+    when_gone: WhenWindowGoes,
 ) -> LaunchSettings:
     """The settings these texts mean, "" and `AUTOMATIC` for what is left to the engine.
 
@@ -72,7 +79,8 @@ def settings_of(
             environment=environment_of(environment),
             arguments=arguments_of(arguments),
             workers=None if workers == AUTOMATIC else workers,
-            loop="pool" if loop == "pool" else "thread",
+            loop=loop,
+            when_window_goes=when_gone,
         )
     except InvalidValue as error:
         field, _, text = str(error).partition(": ")
@@ -96,4 +104,6 @@ def summary(settings: LaunchSettings) -> str:
         parts.append(f"{settings.workers} workers")
     if settings.loop == "pool":
         parts.append("loop in the pool")
+    if settings.when_window_goes != "end":
+        parts.append("jobs may outlive the window")
     return ", ".join(parts)

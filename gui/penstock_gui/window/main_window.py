@@ -27,7 +27,7 @@ from penstock_gui.window.actions import Actions
 from penstock_gui.window.attach_dialog import AttachDialog, Attaching, Leaving, Listens
 from penstock_gui.window.canvas_header import CanvasHeader
 from penstock_gui.window.cheat_sheet import CheatSheet
-from penstock_gui.window.dialogs import Dialogs, Questions
+from penstock_gui.window.dialogs import CANCEL, STAY, Dialogs, Questions
 from penstock_gui.window.docking import Docking
 from penstock_gui.window.files import Files
 from penstock_gui.window.host_bar import GoneBar, SourcesBar, StuckBar, WatchBar
@@ -58,9 +58,11 @@ class MainWindow(QMainWindow):
 
     Signals:
         closed(): the person has closed it and answered what had to be asked
+        jobs_left(WhenWindowGoes): before that, what the person wants to become of live jobs
     """
 
     closed = Signal()
+    jobs_left = Signal(str)
 
     def __init__(
         self,
@@ -119,7 +121,7 @@ class MainWindow(QMainWindow):
         self._settings.state = self.docking.save()
 
     def live_jobs(self) -> int:
-        """Jobs that would be cancelled if the window closed now: those of others go on."""
+        """Jobs that closing the window could cancel now: those of others go on."""
         if self._session.engine.placement == "attached":
             return 0
         starting = 1 if self._session.mode == "starting" else 0
@@ -369,11 +371,23 @@ class MainWindow(QMainWindow):
             self._shown_before = True
             QTimer.singleShot(0, self, self._settle)
 
+    def _may_leave_jobs(self) -> bool:
+        """Ask what is to become of jobs that live; whether the window may close."""
+        jobs, session = self.live_jobs(), self._session
+        if not jobs:
+            return True
+        own = session.engine.placement == "own"
+        when_gone = session.launch.when_window_goes
+        answer = self._questions.close_running(jobs, when_gone if own else None)
+        if answer == CANCEL:
+            return False
+        held = "hold" if when_gone == "hold" else "resume"
+        self.jobs_left.emit(held if answer == STAY else "end")
+        return True
+
     def closeEvent(self, event: QCloseEvent) -> None:
         self._inspector.commit()
-        jobs = self.live_jobs()
-        leave = self.files.may_leave() and (not jobs or self._questions.close_running(jobs))
-        if not leave:
+        if not (self.files.may_leave() and self._may_leave_jobs()):
             event.ignore()
             return
         self.save_layout()

@@ -11,8 +11,9 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QFileDialog, QLabel, QPushButton, QWidget
 from pytestqt.qtbot import QtBot
 
+from penstock.host import WhenWindowGoes
 from penstock_gui.theme import Theme
-from penstock_gui.window.dialogs import CANCEL, DISCARD, SAVE, ChoiceDialog, Dialogs
+from penstock_gui.window.dialogs import CANCEL, DISCARD, END, SAVE, STAY, ChoiceDialog, Dialogs
 
 
 @pytest.fixture
@@ -97,9 +98,43 @@ def test_closing_a_dialog_changes_nothing(dialogs: Dialogs) -> None:
 def test_closing_while_jobs_run_says_how_many(dialogs: Dialogs, jobs: int, title: str) -> None:
     person = press("Cancel and close")
 
-    assert dialogs.close_running(jobs)
+    assert dialogs.close_running(jobs, None) == END
 
     assert person.read[0].startswith(title)
+    assert "cancels" in person.read[1]
+
+
+@pytest.mark.parametrize(
+    ("words", "answer"),
+    [("Keep open", CANCEL), ("Cancel and close", END), ("Leave running", STAY)],
+)
+def test_jobs_that_can_go_on_may_be_left(dialogs: Dialogs, words: str, answer: str) -> None:
+    person = press(words)
+
+    assert dialogs.close_running(2, "resume") == answer
+
+    assert "they go on without a window" in person.read[1]
+
+
+@pytest.mark.parametrize(
+    ("when_gone", "answer", "text"),
+    [("end", END, "goes on, too"), ("resume", STAY, "goes on, too"), ("hold", STAY, "stays held")],
+)
+def test_what_was_set_for_jobs_without_a_window_is_the_default(
+    dialogs: Dialogs, when_gone: WhenWindowGoes, answer: str, text: str
+) -> None:
+    person = hit(Qt.Key.Key_Return)
+
+    assert dialogs.close_running(1, when_gone) == answer
+
+    assert f"What is held {text}." in person.read[1]
+
+
+def test_escape_keeps_the_window_open(dialogs: Dialogs) -> None:
+    person = hit(Qt.Key.Key_Escape)
+
+    assert dialogs.close_running(1, "hold") == CANCEL
+    assert person.read
 
 
 def test_enter_takes_the_default_button(dialogs: Dialogs) -> None:

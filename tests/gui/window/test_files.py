@@ -10,6 +10,7 @@ import pytest
 from pytestqt.qtbot import QtBot
 
 from helpers.scripted import ScriptedClient
+from penstock.host import WhenWindowGoes
 from penstock_gui.bridge import EngineBridge
 from penstock_gui.document import FlowDocument
 from penstock_gui.session import Session
@@ -29,8 +30,8 @@ class Answers:
     def trust(self, folder: Path) -> bool:
         return True
 
-    def close_running(self, jobs: int) -> bool:
-        return True
+    def close_running(self, jobs: int, when_gone: WhenWindowGoes | None) -> str:
+        return CANCEL
 
     def unsaved(self, name: str) -> str:
         self.asked.append("unsaved")

@@ -39,6 +39,7 @@ FULL = LaunchSettings(
     arguments=("--name", "two words", "it's"),
     workers=3,
     loop="pool",
+    when_window_goes="hold",
 )
 
 
@@ -104,7 +105,7 @@ def test_texts_of_settings_can_be_read_back() -> None:
 def test_what_can_t_be_used_names_its_field(field: str, given: dict[str, str]) -> None:
     texts = {"interpreter": "", "folder": "", "environment": "", "arguments": ""} | given
     with pytest.raises(BadField) as caught:
-        settings_of(**texts, workers=0, loop="thread")
+        settings_of(**texts, workers=0, loop="thread", when_gone="end")
     assert caught.value.field == field
 
 

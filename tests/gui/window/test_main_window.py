@@ -14,7 +14,7 @@ from PySide6.QtWidgets import QLineEdit, QMenu, QTabBar, QToolBar, QToolButton
 from pytestqt.qtbot import QtBot
 
 from helpers.scripted import ScriptedClient
-from penstock.host import PoolUse, StartRefused
+from penstock.host import LaunchSettings, PoolUse, StartRefused, WhenWindowGoes
 from penstock_gui.assets import example
 from penstock_gui.bridge import EngineBridge
 from penstock_gui.document import FlowDocument
@@ -31,16 +31,18 @@ class Answers:
     """What a person would answer, and what was asked."""
 
     trusts: bool = True
-    closes: bool = True
+    closes: str = "end"
     leave: str = "discard"
     asked: list[str] = field(default_factory=list)
+    when_gone: WhenWindowGoes | None = None
 
     def trust(self, folder: Path) -> bool:
         self.asked.append(f"trust {folder.name}")
         return self.trusts
 
-    def close_running(self, jobs: int) -> bool:
+    def close_running(self, jobs: int, when_gone: WhenWindowGoes | None) -> str:
         self.asked.append(f"close {jobs}")
+        self.when_gone = when_gone
         return self.closes
 
     def unsaved(self, name: str) -> str:
@@ -257,14 +259,44 @@ def test_a_file_that_can_t_be_read_is_told(desk: Desk, tmp_path: Path) -> None:
 
 def test_closing_asks_once_while_jobs_run(desk: Desk) -> None:
     desk.start()
-    desk.answers.closes = False
+    desk.answers.closes = "cancel"
     desk.window.close()
     assert desk.window.isVisible()
-    desk.answers.closes = True
+    desk.answers.closes = "end"
     desk.window.close()
 
     assert not desk.window.isVisible()
     assert desk.answers.asked == ["close 1", "close 1"]
+    assert desk.answers.when_gone is None, "they run in the window's process"
+
+
+@pytest.mark.parametrize(
+    ("settings", "answer", "wanted"),
+    [
+        ("end", "cancel", []),
+        ("end", "end", ["end"]),
+        ("end", "stay", ["resume"]),
+        ("resume", "stay", ["resume"]),
+        ("hold", "stay", ["hold"]),
+        ("hold", "end", ["end"]),
+    ],
+)
+def test_jobs_of_an_engine_of_its_own_may_be_left(
+    desk: Desk, settings: WhenWindowGoes, answer: str, wanted: list[str]
+) -> None:
+    heard: list[str] = []
+    desk.window.jobs_left.connect(heard.append)
+    desk.window.closed.connect(lambda: heard.append("closed"))
+    desk.session.engine.placement = "own"
+    desk.session.use_launch(LaunchSettings(when_window_goes=settings))
+    desk.start()
+    desk.answers.closes = answer
+
+    desk.window.close()
+
+    assert heard == [*wanted, "closed"] if wanted else not heard
+    assert desk.answers.asked == ["close 1"]
+    assert desk.answers.when_gone == settings
 
 
 def test_closing_asks_about_unsaved_changes_first(desk: Desk) -> None:
