@@ -73,8 +73,9 @@ def test_what_is_held_is_found_though_it_isnt_the_last() -> None:
 
 def test_nothing_is_held_where_a_job_goes_on() -> None:
     job = Driven(chain(pass_on(), pass_on()), values=True)
-    job.feed(Start((("a.value", [1]),), keep_open=True))
+    job.feed(Start((("a.value", [1]), ("a.value", [2])), keep_open=True))
 
+    assert [one.routine for one in reads_of(job).ready()] == ["a", "a"]
     assert reads_of(job).held("a") == ()
 
 

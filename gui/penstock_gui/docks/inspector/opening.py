@@ -17,7 +17,7 @@ from penstock_gui.session import Session
 from penstock_gui.theme import Theme
 from penstock_gui.widgets import PlainLabel
 
-_GLYPH = 12
+_GLYPH = 10
 
 
 class OpenValues(QObject):
