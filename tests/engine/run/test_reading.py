@@ -71,14 +71,6 @@ def test_what_is_held_is_found_though_it_isnt_the_last() -> None:
     assert {message.slot for message in held.messages} == {"left", "right"}
 
 
-def test_nothing_is_held_where_a_job_goes_on() -> None:
-    job = Driven(chain(pass_on(), pass_on()), values=True)
-    job.feed(Start((("a.value", [1]), ("a.value", [2])), keep_open=True))
-
-    assert [one.routine for one in reads_of(job).ready()] == ["a", "a"]
-    assert reads_of(job).held("a") == ()
-
-
 def test_nothing_is_kept_when_nobody_may_ask() -> None:
     job = Driven(chain(source([1]), pass_on()))
     job.start()
