@@ -21,6 +21,7 @@ from penstock.host import (
     HeldValue,
     HostedEngine,
     HostProcess,
+    HostUp,
     LaunchSettings,
     SourcesChanged,
     ValuePage,
@@ -309,9 +310,9 @@ def test_what_a_client_has_looked_at_is_let_go_when_it_leaves(
     monkeypatch.setenv("XDG_RUNTIME_DIR", str(base))
     monkeypatch.setattr(attaching, "shared_folders", lambda: shared_folders()[:1])
     with Runtime(workers=2) as runtime, listen(runtime, name="etl", grant="evaluate") as host:
-        one, other = (
-            Desk(EngineClient(link=Attached(host.info)), tmp_path / name) for name in ("1", "2")
-        )
+        one = Desk(EngineClient(link=Attached(host.info)), tmp_path / "1")
+        one.watch.until(lambda: one.watch.of(HostUp))  # the first one steers
+        other = Desk(EngineClient(link=Attached(host.info)), tmp_path / "2")
         held = one.hold()
         (found,) = one.watch.values(held.job_id, "b").held
         for desk in (one, other):
