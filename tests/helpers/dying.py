@@ -17,7 +17,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from helpers.gated import wait_at
-from penstock import Event, Routine
+from penstock import Event, Routine, Slot
 
 FOLDER = Path(__file__).parent
 
@@ -115,6 +115,18 @@ class Writes(Routine):
         path: str
 
     def logic(self) -> None:
+        Path(self.config.path).touch()
+
+
+class Notes(Routine):
+    """Leaves a file behind for what it gets, to tell that it came."""
+
+    what = Slot(object)
+
+    class Config(BaseModel):
+        path: str
+
+    def logic(self, what: object) -> None:
         Path(self.config.path).touch()
 
 

@@ -23,6 +23,7 @@ from penstock_gui.widgets import PlainLabel
 FLOW_FILES = "Flows (*.flow.json *.json);;All files (*)"
 SAVE, DISCARD, CANCEL = "save", "discard", "cancel"
 END, STAY = "end", "stay"
+_ATTACH = "Run\N{NO-BREAK SPACE}→\N{NO-BREAK SPACE}Attach…"
 
 
 class Questions(Protocol):
@@ -116,12 +117,12 @@ class Silent:
 
 def left_text(jobs: int, when_gone: WhenWindowGoes) -> str:
     """What becomes of jobs that are left running, and of those that aren't."""
-    it, goes, ends = ("it", "goes", "ends") if jobs == 1 else ("they", "go", "end")
-    held = "What is held stays held." if when_gone == "hold" else "What is held goes on, too."
+    one, many = ("it", "goes", "ends", "it"), ("they", "go", "end", "them")
+    it, goes, ends, them = one if jobs == 1 else many
+    held = "stays held" if when_gone == "hold" else "goes on, too"
     return (
-        f"Left running, {it} {goes} on without a window and {ends} when done; Run\N{NO-BREAK SPACE}→\N{NO-BREAK SPACE}Attach…"
-        f" finds {'it' if jobs == 1 else 'them'} until then. {held} Cancelling loses results that"
-        " haven't been kept."
+        f"Left running, {it} {goes} on without a window and {ends} when done; {_ATTACH} finds"
+        f" {them} until then. What is held {held}. Cancelling loses results that haven't been kept."
     )
 
 
