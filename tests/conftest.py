@@ -29,6 +29,13 @@ def pytest_configure(config: pytest.Config) -> None:
     config.add_cleanup(home.cleanup)
     for kind in ("CONFIG", "DATA", "STATE"):
         os.environ[f"XDG_{kind}_HOME"] = str(Path(home.name) / kind.lower())
+    # Nor do programs that listen in one of the processes that run tests meet those of another.
+    # Another user may come as far as their own private folders.
+    runtime = Path(home.name) / "run"
+    runtime.mkdir()
+    for folder in (runtime, Path(home.name)):
+        folder.chmod(0o711)
+    os.environ["XDG_RUNTIME_DIR"] = str(runtime)
 
 
 @pytest.fixture(autouse=True, scope="module")
