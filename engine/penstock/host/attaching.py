@@ -23,6 +23,7 @@ from penstock.host.output import OutputCapture
 from penstock.host.protocol import Grant
 from penstock.host.server import GRANTS, Bell, HostServer
 from penstock.host.sockets import (
+    KEY_SUFFIX,
     dial,
     key_path,
     private_folder,
@@ -35,6 +36,9 @@ from penstock.run import Runtime
 
 VARIABLE = "PENSTOCK_LISTEN"
 _SUFFIX = ".json"
+_HALF = ".new"
+_NOTES = (_SUFFIX, _SUFFIX + _HALF)
+_MAX_NAMES = 100
 _MAX_NAME = 200
 _MAX_FILE = 16_384
 _DIAL_SECONDS = 0.5
@@ -95,9 +99,16 @@ class Host:
         self._engine = HostedEngine(runtime=self.runtime, on_news=bell.ring)
         self._output = OutputCapture(bell.ring_softly) if output else None
         self._server = HostServer(self._engine, bell, name=name, output=self._output)
+        try:
+            self._door = Door(self._server, listener, grant)
+        except OSError:
+            self._server.close()
+            self._engine.close()
+            if self._owns:
+                self.runtime.shutdown()
+            raise
         if self._output is not None:
             self._output.install()
-        self._door = Door(self._server, listener, grant)
         self.info = self._door.info
         atexit.register(self.close, _EXIT_SECONDS)
 
@@ -226,19 +237,32 @@ asked = _Asked()
 
 
 def new_listener() -> Listener:
-    """In the best folder there is; raises OSError where there is none."""
+    """In the best folder there is; raises OSError where there is none.
+
+    A name may be taken by what a killed process of the same number has left: in a container they
+    are often the same.
+    """
     problem = OSError(errno.ENOENT, "there is no folder for sockets")
     for folder in shared_folders():
-        try:
-            return Listener(folder, f"{os.getpid()}-{next(_numbers)}")
-        except OSError as error:
-            problem = error
+        for _ in range(_MAX_NAMES):
+            name = f"{os.getpid()}-{next(_numbers)}"
+            try:
+                if not _is_taken(folder / name):
+                    return Listener(folder, name)
+            except OSError as error:
+                problem = error
+                break
     raise problem
+
+
+def _is_taken(path: Path) -> bool:
+    """Whether anything lies where a listener, its key or its note would be."""
+    return any(os.path.lexists(f"{path}{ending}") for ending in ("", KEY_SUFFIX, *_NOTES))
 
 
 def _announce(path: Path, info: Listening) -> None:
     """All at once, so that nobody reads half of it."""
-    half = path.with_name(path.name + ".new")
+    half = path.with_name(path.name + _HALF)
     write_private(half, msgspec.json.encode(info))
     half.replace(path)
 
@@ -275,8 +299,8 @@ def _is_alive(info: Listening) -> bool:
     """Whether something answers there; the number of its process may be another's by now."""
     try:
         dial(Path(info.path), _DIAL_SECONDS).close()
-    except TimeoutError:
-        return True
+    except (TimeoutError, BlockingIOError):
+        return True  # it is stopped, or in a C call, and so many have knocked that none fits in
     except (OSError, ValueError):
         return False
     return True

@@ -6,10 +6,13 @@ import json
 import os
 import shutil
 import signal
+import socket
 import stat
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +33,7 @@ from penstock.host import (
 from penstock.host.attaching import Host, Listening, attach, listen, listening
 from penstock.host.codec import decode, encode
 from penstock.host.commands import Resume, Start
-from penstock.host.sockets import fresh_folder, shared_folders
+from penstock.host.sockets import BACKLOG, fresh_folder, shared_folders
 from penstock.host.transport import Connection, Gone
 from penstock.observe import EngineEvent, JobEnded, JobStarted, JobView
 
@@ -226,6 +229,42 @@ def leave(folder: Path, name: str, info: dict[str, Any]) -> None:
     path.with_name(name + ".json").write_text(json.dumps(info | {"path": str(path)}))
 
 
+def test_what_a_killed_process_of_the_same_number_left_is_no_hindrance(
+    runtime: Runtime, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(attaching, "_numbers", count(1))
+    folder.mkdir(mode=0o700)
+    with socket.socket(socket.AF_UNIX) as left:
+        left.bind(str(folder / f"{os.getpid()}-1"))
+    (folder / f"{os.getpid()}-2.key").touch()
+    (folder / f"{os.getpid()}-3.json").touch()
+    (folder / f"{os.getpid()}-4.json.new").touch()
+
+    with listen(runtime) as host:
+        assert Path(host.info.path).name == f"{os.getpid()}-5"
+        assert host.info in listening()
+
+
+def test_where_no_note_can_be_written_nothing_of_a_host_stays(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise OSError("no space left")
+
+    monkeypatch.setattr(attaching, "_announce", refuse)
+    threads, printed = set(threading.enumerate()), sys.stdout
+    with Runtime(workers=1) as runtime:
+        with pytest.raises(OSError, match="no space left"):
+            listen(runtime, output=True)
+        assert not runtime.jobs.keep_values
+    with pytest.raises(OSError, match="no space left"):
+        listen()
+
+    assert sys.stdout is printed
+    assert list(folder.iterdir()) == []
+    until(lambda: set(threading.enumerate()) <= threads)
+
+
 def test_a_folder_that_is_not_ours_alone_is_not_looked_into(runtime: Runtime, folder: Path) -> None:
     with listen(runtime):
         folder.chmod(0o755)
@@ -383,6 +422,29 @@ def test_a_program_that_ends_leaves_nothing(program: Any, folder: Path) -> None:
     go_on(made)
     assert made.wait(DEADLINE) == 0
     assert list(folder.iterdir()) == []
+
+
+@pytest.mark.slow
+def test_a_program_that_is_stopped_is_found_however_often_one_looks(program: Any) -> None:
+    made = program("ends")
+    before = listening()
+    made.send_signal(signal.SIGSTOP)
+    try:
+        looks = [listening() for _ in range(3 * BACKLOG)]
+    finally:
+        made.send_signal(signal.SIGCONT)
+
+    assert looks == [before] * len(looks)
+    until(lambda: can_be_attached_to(before[0]))
+
+
+def can_be_attached_to(info: Listening) -> bool:
+    """False also while all who have looked at it still stand at its door."""
+    try:
+        attach(info).close()
+    except Gone:
+        return False
+    return True
 
 
 @pytest.mark.slow
