@@ -13,6 +13,7 @@ import os
 import signal
 import sys
 import threading
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -94,7 +95,8 @@ def _told() -> dict[str, Any] | None:
 def _finish(code: int) -> None:
     """End at once if a thread of the user's would keep the process; else in order, but in time."""
     for stream in (sys.stdout, sys.stderr):
-        stream.flush()
+        with suppress(AttributeError, OSError, ValueError):  # nobody reads, or a flow has closed it
+            stream.flush()
     ours = threading.main_thread(), threading.current_thread()
     if any(thread not in ours and not thread.daemon for thread in threading.enumerate()):
         os._exit(code)

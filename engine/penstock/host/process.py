@@ -218,8 +218,9 @@ class HostProcess:
                 for command in held:
                     if isinstance(command, Start):
                         host.jobs.forget(command.job_id)
+                settings = replace(host.settings, when_window_goes=host.when_gone)
                 host.leave(LEAVE_SECONDS)
-                host = self._fresh(host.settings)
+                host = self._fresh(settings)
             for command in held:
                 host.send(command)
 
@@ -289,6 +290,11 @@ class _Host:
         """Whether it goes on without its window."""
         return self._when_gone != "end" and self.jobs.any_live
 
+    @property
+    def when_gone(self) -> WhenWindowGoes:
+        """What becomes of it without its window."""
+        return self._when_gone
+
     def choose(self, when_gone: WhenWindowGoes) -> None:
         """Say what becomes of it without its window."""
         if when_gone != self._when_gone:
@@ -327,21 +333,21 @@ class _Host:
         """From start to end; returns how it ended."""
         if self._leaves.is_set():
             return self._asked
-        try:
-            folder = fresh_folder()
-            listener = Listener(folder, _NAME)
-        except OSError as error:
-            return f"can't be started: {error}"
-        reads, writes = os.pipe()
-        try:
-            process = self._begin(listener, reads, writes)
-        except (OSError, PenstockError) as error:
-            os.close(reads)
-            listener.close()
-            shutil.rmtree(folder, ignore_errors=True)
-            return f"can't be started: {error}"
-        finally:
-            os.close(writes)
+        with contextlib.ExitStack() as undo:
+            try:
+                folder = fresh_folder()
+                undo.callback(shutil.rmtree, folder, ignore_errors=True)
+                listener = Listener(folder, _NAME)
+                undo.callback(listener.close)
+                reads, writes = os.pipe()
+                undo.callback(os.close, reads)
+                try:
+                    process = self._begin(listener, reads, writes)
+                finally:
+                    os.close(writes)
+            except (OSError, PenstockError) as error:
+                return f"can't be started: {error}"
+            undo.pop_all()
         output = threading.Thread(
             target=self._read_output, args=(reads,), name="penstock-output", daemon=True
         )

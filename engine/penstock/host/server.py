@@ -145,7 +145,7 @@ class HostServer:
 
     Threads: one of the server, which alone publishes; one per listener; two per client, of which
     the reading one has commands carried out. ``_lock`` guards who is there, who steers, who has
-    asked and what is starting; never held while calling out.
+    asked and what is starting; never held while calling out, but to an outbox.
     """
 
     def __init__(
@@ -168,7 +168,7 @@ class HostServer:
         self._peers: list[_Peer] = []
         self._steering: _Peer | None = None
         self._asked: dict[object, list[_Peer]] = {}
-        self._starting: dict[str, Start] = {}
+        self._starting: dict[str, tuple[Start, _Peer]] = {}
         self._listeners: list[tuple[Listener, threading.Thread]] = []
         self._closed = False
         self._present = Present(KEPT_JOBS)
@@ -232,7 +232,7 @@ class HostServer:
     def live_flows(self) -> tuple[str, ...]:
         """The flow's name of each job that lives or is starting, the oldest first."""
         with self._lock:
-            starting = tuple(self._starting.values())
+            starting = [start for start, _ in self._starting.values()]
         return (*self._present.live_flows(), *map(_name_of, starting))
 
     # ---- on a listener's thread
@@ -319,9 +319,9 @@ class HostServer:
                 if isinstance(one, JobStarted):
                     self._has_begun(one.job_id)
                 self._tell_all(one)
-            elif isinstance(one, StartRefused | CommandRefused):
-                if isinstance(one, StartRefused):
-                    self._has_begun(one.job_id)
+            elif isinstance(one, StartRefused):
+                self._tell((self._has_begun(one.job_id),), one)
+            elif isinstance(one, CommandRefused):
                 self._tell((self._steering,), one)
             elif (question := _answered(one)) is not None:
                 with self._lock:
@@ -334,10 +334,11 @@ class HostServer:
         if told and not self._peers and not self.live_flows():
             self._be_alone()
 
-    def _has_begun(self, job_id: str) -> None:
-        """A start is no longer under way."""
+    def _has_begun(self, job_id: str) -> _Peer | None:
+        """A start is no longer under way; who wanted it, also if another one steers by now."""
         with self._lock:
-            self._starting.pop(job_id, None)
+            _, peer = self._starting.pop(job_id, (None, None))
+        return peer
 
     def _be_alone(self) -> None:
         if self._on_alone is not None:
@@ -363,17 +364,18 @@ class HostServer:
             if steers:
                 self._steering = peer
             self._peers.append(peer)
+            self._tell((peer,), self._first_words(peer.grant, steers))  # before a take-over
         peer.lost_before = self._engine.lost
-        up = HostUp(
-            os.getpid(), self.name, platform.python_version(), sys.executable, peer.grant, steers
-        )
-        self._tell((peer,), up)
         for event in self._present.events():
             self._tell((peer,), event)
         if self._sources.paths:
             self._tell((peer,), self._sources)
         peer.start()
         self._next_tick = monotonic()  # counters may be old, and printed text waits
+
+    def _first_words(self, grant: Grant, steers: bool) -> HostUp:
+        version = platform.python_version()
+        return HostUp(os.getpid(), self.name, version, sys.executable, grant, steers)
 
     def _say_goodbye(self, peer: _Peer) -> None:
         with self._lock:
@@ -461,11 +463,13 @@ class HostServer:
         if not _may(peer.grant, "control"):
             self._refuse(peer, TakeControl(), f"this program grants only {peer.grant!r}")
             return
-        with self._lock:
+        with self._lock:  # what is told of two take-overs must come in their order
+            if peer not in self._peers:
+                return  # it has been let go
             before, self._steering = self._steering, peer
-        if before is not peer:
-            self._tell((before,), ControlChanged(in_control=False))
-        self._tell((peer,), ControlChanged(in_control=True))
+            if before is not peer:
+                self._tell((before,), ControlChanged(in_control=False))
+            self._tell((peer,), ControlChanged(in_control=True))
 
     def _steer(self, peer: _Peer, command: Command) -> None:
         needed: Grant = "evaluate" if isinstance(command, Start) else "control"
@@ -476,7 +480,7 @@ class HostServer:
         else:
             if isinstance(command, Start):
                 with self._lock:
-                    self._starting[command.job_id] = command
+                    self._starting[command.job_id] = command, peer
             try:
                 self._engine.submit(command)
             except PenstockError as error:

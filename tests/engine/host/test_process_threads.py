@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import contextlib
+import errno
 import json
 import os
 import signal
@@ -11,6 +12,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from time import monotonic
@@ -32,7 +34,9 @@ from penstock.host import (
     LaunchSettings,
     SourcesChanged,
     StartRefused,
+    process,
 )
+from penstock.host.sockets import private_folder
 from penstock.observe import JobEnded, JobHeld, JobProgress
 
 TESTS: dict[str, str | None] = {"PYTHONPATH": str(FOLDER.parent)}
@@ -472,6 +476,63 @@ def test_after_an_edit_the_next_run_is_in_a_fresh_host(
     assert kinds == [HostUp, HostGone, HostUp]
     assert not own.watch.of(StartRefused)
     assert own.watch.of(HostGone)[0].asked
+
+
+def test_after_an_edit_a_fresh_host_does_what_the_last_start_wants_of_it(
+    own: Own, sources: Callable[[str], dict[str, object]]
+) -> None:
+    first = own.run(sources("old"))
+    own.link.settings = replace(own.link.settings, when_window_goes="hold")
+
+    assert own.run(sources("a longer new one"))["pid"] != first["pid"]
+
+    host = own.link._host
+    assert host is not None
+    assert host.when_gone == "hold"
+
+
+def test_a_host_that_lacks_what_it_takes_is_told_and_leaves_nothing(
+    own: Own, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    def refuse() -> tuple[int, int]:
+        raise OSError(errno.EMFILE, "Too many open files")
+
+    monkeypatch.setattr(process, "fresh_folder", lambda: private_folder(tmp_path / "it"))
+    with monkeypatch.context() as lacking:
+        lacking.setattr(os, "pipe", refuse)
+        refused = own.start(flow_of("Tells"))
+        assert "Too many open files" in own.gone().text
+        assert [one.job_id for one in own.watch.of(StartRefused)] == [refused]
+    assert not (tmp_path / "it").exists()
+
+    own.watch.told.clear()
+    assert own.run(flow_of("Tells"))["pid"]
+
+
+def test_it_ends_though_nobody_reads_what_it_printed_and_a_thread_would_keep_it() -> None:
+    code = (
+        "import sys, threading\n"
+        "from penstock.host.__main__ import _finish\n"
+        "threading.Thread(target=threading.Event().wait).start()\n"
+        "sys.stdin.read()\n"
+        "print('what is not written yet', end='')\n"
+        "_finish(0)\n"
+    )
+    ended = subprocess.Popen(
+        [sys.executable, "-c", code],
+        env={name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    )
+    assert ended.stdin is not None
+    assert ended.stdout is not None
+    ended.stdout.close()
+    ended.stdin.close()
+    try:
+        assert ended.wait(DEADLINE) == 0
+    finally:
+        ended.kill()
+        ended.wait(DEADLINE)
 
 
 def test_while_a_job_lives_its_host_stays_and_tells_what_has_changed(

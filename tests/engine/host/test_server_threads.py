@@ -449,11 +449,28 @@ def test_refusals_go_to_the_one_who_steers(answering: Desk) -> None:
     one, other = answering.client(), answering.client()
     told = [StartRefused("9", "bad flow"), CommandRefused("step", "1", "not held")]
 
+    one.send(START)
+    one.fetch()
     answering.engine.says(*told)
 
     one.until_told(CommandRefused)
     assert one.fetch() == told
     assert other.fetch() == []
+
+
+def test_a_refused_start_is_told_to_who_wanted_it_though_another_one_steers(
+    answering: Desk,
+) -> None:
+    one, other = answering.client(), answering.client()
+    one.send(START)
+    one.fetch()
+    other.send(TakeControl())
+    other.fetch()
+
+    answering.engine.says(StartRefused("9", "bad flow"))
+
+    one.until_told(StartRefused)
+    assert StartRefused("9", "bad flow") not in other.fetch()
 
 
 # ---- who comes late
@@ -770,6 +787,40 @@ def test_control_is_taken_over_and_both_are_told(desk: Desk) -> None:
     second.send(TakeControl())
     second.until(lambda: len(second.of(ControlChanged)) == 2)
     assert second.of(ControlChanged)[-1] == ControlChanged(True)
+
+
+def test_who_is_overtaken_while_it_comes_in_hears_that_last(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = desk.client("control")
+    desk.client("control")
+    first.connection.close()
+    until(lambda: len(desk.server._peers) == 1)
+    (other,) = desk.server._peers
+    moments = [lambda: desk.server.carry_out(other, TakeControl())]
+
+    def lost(_engine: object) -> int:
+        if len(desk.server._peers) == 2 and moments:
+            moments.pop()()
+        return 0
+
+    monkeypatch.setattr(Scripted, "lost", property(lost, lambda *_: None), raising=False)
+    comes = desk.client("control")
+    comes.until_told(ControlChanged)
+
+    assert comes.told[0] == comes.up
+    assert comes.told[1] == ControlChanged(False)
+
+
+def test_who_was_let_go_takes_no_control(desk: Desk) -> None:
+    gone = desk.client("control")
+    (peer,) = desk.server._peers
+    gone.connection.close()
+    until(lambda: not desk.server._peers)
+
+    desk.server.carry_out(peer, TakeControl())
+
+    assert desk.client("control").up.in_control
 
 
 def test_a_viewer_can_not_take_control(desk: Desk) -> None:
