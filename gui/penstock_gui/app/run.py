@@ -168,6 +168,7 @@ class Program:
     def _start_trusted(self) -> None:
         """Typing ``--run`` is the trust for this run, and for this one only."""
         self._runs_trusted = True
+        self._window.launching.use_unseen()
         self._session.run()
         self._runs_trusted = False
 

@@ -49,10 +49,12 @@ _CONFIG_FIELD = re.compile(
 
 
 class _Input(NamedTuple):
-    """What a job was started with."""
+    """What a job was started with, and the file of its flow."""
 
     flow_json: str
     folder: str | None
+    path: Path | None
+    launch: LaunchSettings
 
 
 class Session(QObject):
@@ -331,14 +333,21 @@ class Session(QObject):
     def _start(self) -> None:
         text = self.document.flow.to_json()
         folder = str(self.document.folder) if self.document.path else None
-        self.show_job(self._start_with(_Input(text, folder)))
+        self.show_job(self._start_with(_Input(text, folder, self.document.path, self._launch)))
 
     def _start_again(self, job_id: str) -> str:
+        """With the settings of its own flow, which may be another than the one under edit."""
         self._written_off.add(job_id)
-        return self._start_with(self._started[job_id])
+        given, present = self._started[job_id], self._launch
+        if given.path == self.document.path:
+            return self._start_with(given._replace(launch=present))
+        self.use_launch(given.launch)
+        again = self._start_with(given)
+        self.use_launch(present)
+        return again
 
     def _start_with(self, given: _Input) -> str:
-        job_id = self.client.start(*given)
+        job_id = self.client.start(given.flow_json, given.folder)
         self._started[job_id] = given
         return job_id
 

@@ -29,7 +29,8 @@ class Launching(QObject):
     """Gives the session what its next engine is launched with.
 
     The user's own settings of a flow go before those beside it. Settings that came with a flow are
-    shown once before they are used, as they may name any program.
+    shown once before they are used, as they may name any program; until then the session has plain
+    ones.
 
     Signals:
         failed(text): settings couldn't be read or written
@@ -77,6 +78,10 @@ class Launching(QObject):
                 self.failed.emit(f"Launch settings aren't used: {error}")
         self._use()
 
+    def use_unseen(self) -> None:
+        """Hand them to the session though nobody has seen them: the flow's code was trusted."""
+        self._hand_over(self._given)
+
     def open(self, then: Callable[[], object] | None = None) -> LaunchDialog:
         """Show the form; ``then`` is done once it is accepted, and says so on its button."""
         document = self._session.document
@@ -122,9 +127,12 @@ class Launching(QObject):
             self._given, self._kept = load_launch(beside), FLOW
 
     def _use(self) -> None:
+        self._hand_over(LaunchSettings() if self.must_be_seen else self._given)
+
+    def _hand_over(self, settings: LaunchSettings) -> None:
         document = self._session.document
         folder = document.folder if document.path is not None else None
-        self._session.use_launch(self._given.resolved(folder))
+        self._session.use_launch(settings.resolved(folder))
 
     def _on_path_changed(self) -> None:
         """Saved elsewhere: relative paths begin there, the settings come along."""

@@ -263,6 +263,66 @@ def test_settings_that_came_with_the_flow_are_shown_once_before_they_are_used(
     changed.close()
 
 
+def note_launches(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> list[LaunchSettings]:
+    """What the engine would be launched with, at each start."""
+    used: list[LaunchSettings] = []
+    start = desk.client.start
+
+    def noted(flow_json: str, folder: str | None = None) -> str:
+        used.append(desk.session.launch)
+        return start(flow_json, folder)
+
+    monkeypatch.setattr(desk.client, "start", noted)
+    return used
+
+
+def test_a_job_of_another_flow_is_started_again_with_its_own_settings(
+    qtbot: QtBot, flow: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Those of the flow under edit may never have been seen."""
+    (tmp_path / "foreign").mkdir()
+    foreign = small_census(tmp_path / "foreign")
+    save_launch(LaunchSettings(interpreter="/tmp/any program"), launch_file(foreign))
+    desk = Desk(flow, Settings())
+    desk.window.launching.keep(LaunchSettings(workers=3), USER)
+    used = note_launches(desk, monkeypatch)
+    desk.session.run()
+    job_id = desk.session.job_id
+    assert job_id is not None
+    desk.client.tell_started(job_id)
+    desk.client.tell_ended(job_id)
+    desk.bridge.tick()
+    assert desk.window.files.load(foreign)
+    desk.session.show_job(job_id)
+    desk.session.restart()
+
+    assert [(one.workers, one.interpreter) for one in used] == [(3, None)] * 2
+    assert desk.window.launching.must_be_seen
+    assert desk.session.launch.interpreter is None
+    desk.window.launching.use_unseen()
+    assert desk.session.launch.interpreter == "/tmp/any program"
+    desk.close()
+
+
+def test_a_job_of_the_same_flow_is_started_again_with_its_present_settings(
+    qtbot: QtBot, flow: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    desk = Desk(flow, Settings())
+    used = note_launches(desk, monkeypatch)
+    desk.session.run()
+    job_id = desk.session.job_id
+    assert job_id is not None
+    desk.client.tell_started(job_id)
+    desk.client.tell_ended(job_id)
+    desk.bridge.tick()
+    desk.window.launching.keep(LaunchSettings(workers=3), USER)
+
+    desk.session.restart()
+
+    assert [one.workers for one in used] == [None, 3]
+    desk.close()
+
+
 def test_a_flow_without_settings_runs_without_a_word(qtbot: QtBot, flow: Path) -> None:
     desk = Desk(flow, Settings())
     QTest.keyClick(desk.window, Qt.Key.Key_F5)
