@@ -169,7 +169,7 @@ def listen(
     if grant not in GRANTS:
         raise ValueError(f"grant: expected one of {', '.join(GRANTS)}, got {grant!r}")
     asked.answer_by_hand(runtime)
-    return Host(runtime, grant, _shown(_program() if name is None else name), output)
+    return Host(runtime, grant, printable_name(_program() if name is None else name), output)
 
 
 def listening() -> tuple[Listening, ...]:
@@ -219,7 +219,7 @@ class _Asked:
                     _log.warning("%s=%s: expected 1 or a grant; doesn't listen", VARIABLE, value)
                 return
             try:
-                self._host = Host(runtime, grant, _shown(_program()), output=False)
+                self._host = Host(runtime, grant, printable_name(_program()), output=False)
             except OSError as error:  # the program didn't ask for it itself, and must go on
                 _log.warning("%s: can't listen: %s", VARIABLE, error)
 
@@ -315,6 +315,7 @@ def _program() -> str:
     return Path(script).name or "python"
 
 
-def _shown(name: str) -> str:
+def printable_name(name: str) -> str:
+    """What a program is called, without anything that could hide or reorder what is around it."""
     printable = "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in name)
     return printable[:_MAX_NAME]

@@ -10,7 +10,7 @@ import threading
 from collections.abc import Callable
 from contextlib import suppress
 
-from penstock.host.attaching import Door, new_listener
+from penstock.host.attaching import Door, new_listener, printable_name
 from penstock.host.commands import Command, Resume
 from penstock.host.launch import WhenWindowGoes
 from penstock.host.protocol import Grant
@@ -70,7 +70,7 @@ class Fate:
         if not stays:
             self._end()
         elif begins:
-            server.name = flows[0] or server.name
+            server.name = printable_name(flows[0]) or server.name
             self._listen(server)
 
     def close(self) -> None:

@@ -21,7 +21,7 @@ from penstock_gui.widgets.chip import CHIP_HEIGHT, StateChip, chip_width, paint_
 from penstock_gui.widgets.dock_header import DockHeader
 from penstock_gui.widgets.elided_label import ElidedLabel
 from penstock_gui.widgets.empty_state import EmptyState
-from penstock_gui.widgets.plain_label import PlainLabel, plain_tip
+from penstock_gui.widgets.plain_label import PlainLabel, plain_tip, safe_tip
 from penstock_gui.widgets.row_table import RowTable
 from penstock_gui.widgets.search_line import SearchLine
 from penstock_gui.widgets.steady_label import SteadyLabel
@@ -52,4 +52,5 @@ __all__ = [
     "chip_width",
     "paint_chip",
     "plain_tip",
+    "safe_tip",
 ]

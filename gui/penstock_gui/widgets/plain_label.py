@@ -18,6 +18,11 @@ def plain_tip(text: str) -> str:
     return f'<p style="white-space:pre-wrap">{escape(text)}</p>' if text else ""
 
 
+def safe_tip(text: str) -> str:
+    """A tooltip of ours that may quote a foreign name: escaped if Qt could take it for markup."""
+    return plain_tip(text) if "<" in text else text
+
+
 class PlainLabel(QLabel):
     """Plain, selectable text in a colour and font of the theme."""
 

@@ -10,6 +10,7 @@ from PySide6.QtGui import QAction, QKeySequence
 from PySide6.QtWidgets import QWidget
 
 from penstock_gui.theme import Theme
+from penstock_gui.widgets import safe_tip
 from penstock_gui.window.situation import Situation
 
 Reason = Callable[[Situation], str]
@@ -329,7 +330,7 @@ class Actions(QObject):
             if text != action.text():
                 action.setText(text)
                 action.setIconText(f" {text}")  # sheets know no gap between icon and text
-            tip = _tip(spec, text, reason, now)
+            tip = safe_tip(_tip(spec, text, reason, now))
             if tip != action.toolTip():
                 action.setToolTip(tip)
                 action.setStatusTip("")

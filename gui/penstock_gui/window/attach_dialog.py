@@ -32,7 +32,7 @@ from PySide6.QtWidgets import (
 
 from penstock.host import Grant
 from penstock_gui.theme import Theme
-from penstock_gui.widgets import CELL_ROLE, Cell, PlainLabel, RowTable, plain_tip
+from penstock_gui.widgets import CELL_ROLE, Cell, PlainLabel, RowTable, plain_tip, safe_tip
 from penstock_gui.widgets.wording import clock, duration, one_line
 
 REFRESH_MS = 1_000
@@ -45,7 +45,7 @@ _WIDTHS = (None, 84, 100, 110)
 _GRANTS: dict[Grant, tuple[str, str]] = {
     "view": ("watch", "Look at jobs and threads; nothing can be changed"),
     "control": ("steer", "Watch, and pause, step and stop its jobs"),
-    "evaluate": ("steer, evaluate", "Watch, steer, and run expressions of yours in it"),
+    "evaluate": ("steer, start", "Watch, steer, and start flows in it, which imports their code"),
 }
 Leaving = Literal["resume", "hold"]
 """What becomes of held jobs when the window that steers goes."""
@@ -310,7 +310,9 @@ class AttachDialog(QDialog):
         listener = self._chosen()
         self.attach_button.setEnabled(listener is not None)
         self.attach_button.setToolTip(
-            "Nothing to attach to" if listener is None else f"Open a window on {listener.name}"
+            "Nothing to attach to"
+            if listener is None
+            else safe_tip(f"Open a window on {one_line(listener.name, 200)}")
         )
 
 

@@ -175,14 +175,16 @@ def left(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Left]]:
 def test_a_held_job_stays_held_for_the_next_window_with_all_there_is_to_see(
     left: Callable[..., Left], tmp_path: Path
 ) -> None:
-    one = left(gated_flow(tmp_path / "no gate"), "hold", hold_at="total")
+    flow = gated_flow(tmp_path / "no gate") | {"name": "gated\N{RIGHT-TO-LEFT OVERRIDE}"}
+    one = left(flow, "hold", hold_at="total")
     one.kill()
     info = one.listens()
 
-    assert (info.name, info.grant) == ("gated", "control")
+    name = "gated\N{REPLACEMENT CHARACTER}"
+    assert (info.name, info.grant) == (name, "control")
     with Guest(info) as watch:
         up = watch.of(HostUp)[0]
-        assert (up.pid, up.name, up.grant, up.in_control) == (one.pid, "gated", "control", True)
+        assert (up.pid, up.name, up.grant, up.in_control) == (one.pid, name, "control", True)
         watch.until(lambda: watch.of(JobHeld))
         view = watch.view("1")
         assert view.held is not None

@@ -83,6 +83,7 @@ def test_it_lists_what_listens_the_newest_first(parent: QWidget) -> None:
         ["etl", "4711", "1 min 05 s", "steer"],
     ]
     assert "&lt;b&gt;" in dialog.model.index(0, 0).data(Qt.ItemDataRole.ToolTipRole)
+    assert "&lt;b&gt;web" in dialog.attach_button.toolTip()
     dialog.close()
 
 

@@ -6,8 +6,9 @@ from collections.abc import Iterator
 
 import pytest
 from PySide6.QtCore import Qt
+from PySide6.QtGui import QAction
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QApplication, QPushButton
+from PySide6.QtWidgets import QApplication, QPushButton, QWidget
 from pytestqt.qtbot import QtBot
 
 from helpers.scripted import Call, ScriptedClient, routine_count
@@ -312,6 +313,18 @@ def test_who_only_watches_can_t_steer_and_is_told_why(attached: Desk) -> None:
     attached.hear()
     assert not attached.window.watch.isVisible()
     assert attached.can("run.pause")
+
+
+def test_a_program_s_name_is_no_markup_in_any_tip(attached: Desk) -> None:
+    attached.client.tell_up(99, "<img src='file:///x'>", in_control=False)
+    attached.client.tell_started("1", "flow", ["a"])
+    attached.hear()
+    attached.session.show_job("1")
+
+    tips = [action.toolTip() for action in attached.window.findChildren(QAction)]
+    tips += [widget.toolTip() for widget in attached.window.findChildren(QWidget)]
+    assert sum("&lt;img" in tip for tip in tips) > 5
+    assert not [tip for tip in tips if "<img" in tip]
 
 
 def test_a_program_that_lets_others_watch_only_can_t_be_taken_over(attached: Desk) -> None:

@@ -21,7 +21,7 @@ from penstock_gui.docks.jobs.line import JobLine
 from penstock_gui.docks.jobs.model import DURATION, STARTED, JobsModel
 from penstock_gui.session import Session
 from penstock_gui.theme import Theme
-from penstock_gui.widgets import ElidedLabel, EmptyState, PlainLabel, RowTable
+from penstock_gui.widgets import ElidedLabel, EmptyState, PlainLabel, RowTable, safe_tip
 
 REFRESH_MS = 250
 _WIDTHS = (112, 92, None, 74, 76)
@@ -218,7 +218,7 @@ class JobsPanel(QWidget):
             (self.stop_action, live, f"Stop{name}", ""),
         ):
             action.setEnabled(possible and not watching)
-            action.setToolTip(watching or (done if possible else why if live else gone))
+            action.setToolTip(safe_tip(watching) or (done if possible else why if live else gone))
 
     def _on_table_menu(self, place: QPoint) -> None:
         if not self.table.indexAt(place).isValid():
