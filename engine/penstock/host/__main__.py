@@ -41,21 +41,32 @@ def main() -> int:
     if told is None:
         print("penstock.host is started by the window; see: penstock open --help", file=sys.stderr)
         return BAD_INPUT
-    end_with_parent(told["parent"])
+    path = Path(told["path"])
+    if not end_with_parent(told["parent"]):
+        _sweep(path)
+        return 1
     die_with_parent(told["when_window_goes"] == "end")
     if told["pipe"] is not None:
         os.set_inheritable(told["pipe"], False)
     os.environ.pop("PENSTOCK_LISTEN", None)  # asked of programs; this one has its window
     sys.argv[1:] = told["arguments"]
     try:
-        connection = connect(Path(told["path"]), bytes.fromhex(told["key"]), CONNECT_SECONDS)
+        connection = connect(path, bytes.fromhex(told["key"]), CONNECT_SECONDS)
     except (Gone, TimeoutError) as error:
+        _sweep(path)
         print(f"penstock.host: {error}", file=sys.stderr)
         return 1
     over = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: over.set())
     _serve(connection, told, over)
     return 0
+
+
+def _sweep(path: Path) -> None:
+    """Remove where a window listened that has gone before it could."""
+    with suppress(OSError):
+        path.unlink(missing_ok=True)
+        path.parent.rmdir()
 
 
 def _serve(connection: Connection, told: dict[str, Any], over: threading.Event) -> None:

@@ -14,6 +14,8 @@ from penstock.host.protocol import Answer, HostUp, Told
 from penstock.host.transport import AUTH_SECONDS, Gone
 from penstock.host.wire import Inbox, JobsHeard, Wire, refusal
 
+_CONNECTING_SECONDS = 0.1
+
 
 class Attached:
     """A link to a program that listens; it connects on a thread of its own.
@@ -83,14 +85,17 @@ class Attached:
     restart = kill
 
     def close(self, timeout: float = 5.0) -> None:
-        """Leave, within `timeout` seconds; the program goes on. Idempotent."""
+        """Leave, within `timeout` seconds; the program goes on. Idempotent.
+
+        A connection that is being made isn't waited for: its thread gives it up by itself.
+        """
         deadline = monotonic() + timeout
         with self._lock:
             self._left = True
             wire = self._wire
         if wire is not None:
             wire.close(max(0.0, deadline - monotonic()))
-        self._connecting.join(max(0.0, deadline - monotonic()))
+        self._connecting.join(max(0.0, min(_CONNECTING_SECONDS, deadline - monotonic())))
 
     # ---- on a thread of this link, then on the reader's
 

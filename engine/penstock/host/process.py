@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import secrets
 import shutil
 import signal
 import subprocess
@@ -30,6 +31,7 @@ from penstock.host.commands import (
     Start,
     WhenGone,
 )
+from penstock.host.handshake import KEY_BYTES
 from penstock.host.interpreter import host_command, host_environment
 from penstock.host.launch import LaunchSettings, WhenWindowGoes
 from penstock.host.protocol import Answer, HostUp, SourcesChanged, Told
@@ -337,7 +339,7 @@ class _Host:
             try:
                 folder = fresh_folder()
                 undo.callback(shutil.rmtree, folder, ignore_errors=True)
-                listener = Listener(folder, _NAME)
+                listener = Listener(folder, _NAME, secrets.token_bytes(KEY_BYTES))
                 undo.callback(listener.close)
                 reads, writes = os.pipe()
                 undo.callback(os.close, reads)

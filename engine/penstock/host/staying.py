@@ -110,19 +110,20 @@ def _drain(pipe: int) -> None:
     os.close(pipe)
 
 
-def end_with_parent(parent: int) -> None:
+def end_with_parent(parent: int) -> bool:
     """See to it that this process doesn't outlive its window, even where no Python code can run.
+
+    False when the window has gone already.
 
     Normally the end of the connection is noticed, and what runs is cancelled. But a routine in a C
     call that keeps the interpreter to itself would hide that for as long as it likes. So Linux is
     asked for a signal when the window dies; see `die_with_parent` for what that does.
     """
     if sys.platform != "linux":
-        return
+        return True
     die_with_parent(True)
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGUSR1.value)
-    if os.getppid() != parent:
-        os._exit(1)  # it died before that was asked for
+    return os.getppid() == parent  # else it died before that was asked for
 
 
 def die_with_parent(dies: bool) -> None:

@@ -22,7 +22,14 @@ from penstock.host import (
     attaching,
 )
 from penstock.host.attaching import Host, Listening, listen
-from penstock.host.sockets import fresh_folder, shared_folders
+from penstock.host.sockets import (
+    bind,
+    fresh_folder,
+    key_path,
+    private_folder,
+    shared_folders,
+    write_private,
+)
 from penstock.observe import EngineEvent, JobEnded, JobHeld, JobResumed, JobStarted
 
 DEADLINE = 20.0
@@ -185,6 +192,20 @@ def test_a_program_that_isn_t_there_is_told_so(runtime: Runtime) -> None:
 
         assert not guest.of(EngineEvent)
         assert "doesn't listen any more" in guest.of(HostGone)[0].text
+
+
+def test_leaving_waits_for_no_program_that_stands_still() -> None:
+    folder = private_folder(fresh_folder())
+    path = folder / "stopped"
+    write_private(key_path(path), bytes(32))
+    with bind(path):
+        link = Attached(Listening(1, "stopped", str(path), "control", 0.0), timeout=DEADLINE)
+        link.close(2 * DEADLINE)
+        assert link._connecting.is_alive(), "it was waited for"
+    link._connecting.join(DEADLINE)
+
+    assert link._wire is None
+    shutil.rmtree(folder)
 
 
 def test_ids_of_jobs_of_both_don_t_meet(runtime: Runtime, host: Host) -> None:

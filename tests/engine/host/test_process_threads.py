@@ -8,6 +8,7 @@ import errno
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -35,6 +36,7 @@ from penstock.host import (
     SourcesChanged,
     StartRefused,
     process,
+    transport,
 )
 from penstock.host.sockets import private_folder
 from penstock.observe import JobEnded, JobHeld, JobProgress
@@ -395,6 +397,39 @@ def test_without_a_window_it_says_what_it_is() -> None:
         assert ended.returncode == 2
         assert "penstock open" in ended.stderr
         assert ended.stdout == ""
+
+
+@pytest.mark.parametrize("alive", [True, False], ids=["refuses", "gone"])
+def test_of_a_window_that_has_gone_nothing_is_left(tmp_path: Path, alive: bool) -> None:
+    folder = private_folder(tmp_path / "it")
+    told: dict[str, Any] = {
+        "path": str(folder / "host"),
+        "key": bytes(32).hex(),
+        "parent": os.getpid() if alive else 1,
+        "arguments": [],
+        "workers": None,
+        "loop": "thread",
+        "when_window_goes": "end",
+        "pipe": None,
+    }
+    with socket.socket(socket.AF_UNIX) as left:
+        left.bind(told["path"])
+        ended = subprocess.run(
+            [sys.executable, "-P", "-m", "penstock.host"],
+            input=json.dumps(told),
+            capture_output=True,
+            text=True,
+            timeout=30,
+            check=False,
+        )
+
+    assert ended.returncode == 1
+    assert not folder.exists()
+
+
+def test_no_key_is_written_to_a_file(own: Own, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(transport, "write_private", lambda *_: pytest.fail("a key was written"))
+    assert own.run(flow_of("Tells"))["pid"]
 
 
 WINDOW_SECONDS = 8.0
