@@ -65,11 +65,11 @@ class Outbox:
             if self._closed:
                 return True
             if isinstance(told, Printed | ActivationFailed):
-                weight = _weight(told)
-                if self._display + weight > self._characters:
+                more = weight(told)
+                if self._display + more > self._characters:
                     self._lost += 1
                     return True
-                self._display += weight
+                self._display += more
             self._number += 1
             key = _only_newest(told)
             if key is not None:
@@ -116,7 +116,7 @@ class Outbox:
     def _pop(self) -> object:
         _, told = self._waiting.popitem(last=False)
         if isinstance(told, Printed | ActivationFailed):
-            self._display -= _weight(told)
+            self._display -= weight(told)
         self._newest.pop(_only_newest(told), None)
         return told
 
@@ -138,7 +138,8 @@ def _only_newest(told: object) -> object:
             return None
 
 
-def _weight(told: Printed | ActivationFailed) -> int:
+def weight(told: Printed | ActivationFailed) -> int:
+    """Of how many characters it is, about."""
     if isinstance(told, Printed):
         return 100 + len(told.text)
     failure = told.failure

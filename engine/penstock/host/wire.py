@@ -12,6 +12,7 @@ from typing import cast
 
 from penstock.host.codec import WireError, decode, encode
 from penstock.host.commands import COMMAND_TYPES, Command, Start
+from penstock.host.outbox import DISPLAY_CHARACTERS, weight
 from penstock.host.protocol import (
     Answer,
     CommandRefused,
@@ -34,6 +35,8 @@ from penstock.observe import (
 LOST = "LOST"
 """How a job has ended whose process is gone: nobody knows what it would have come to."""
 DISPLAY_CAPACITY = 20_000
+MAX_CHARACTERS = 2 * DISPLAY_CHARACTERS
+"""Of failures and printed text; a host may send half of it at once."""
 _FINAL = frozenset({"COMPLETED", "FAILED", "CANCELLED"})
 _DISPLAY = (ActivationFailed, Printed)
 _NEVER_TOLD = (*COMMAND_TYPES, HostGone)
@@ -42,8 +45,8 @@ _NEVER_TOLD = (*COMMAND_TYPES, HostGone)
 class Inbox:
     """What was told and not drained yet; filled by a reader, emptied by whoever drains.
 
-    State, replies and answers are always kept. Failures and printed text beyond the capacity are
-    dropped and counted in `lost`; of counters beyond it the newest of each job stay, and the others
+    State, replies and answers are always kept. Failures and printed text beyond the capacity, or
+    `MAX_CHARACTERS`, are dropped and counted in `lost`; of counters beyond it the newest of each job stay, and the others
     are counted. ``is_urgent``: what mustn't wait is there, that is all but display.
 
     ``_lock`` guards the buffer; never held while calling out.
@@ -55,6 +58,7 @@ class Inbox:
         self._lock = threading.Lock()
         self._buffer: list[Told | Answer] = []
         self._display = 0
+        self._characters = 0
         self._late: dict[str, JobProgress] = {}
         self.is_urgent = False
 
@@ -70,7 +74,7 @@ class Inbox:
             taken = (*self._buffer, *self._late.values())
             self._buffer.clear()
             self._late.clear()
-            self._display = 0
+            self._display = self._characters = 0
             self.is_urgent = False
         return taken
 
@@ -84,10 +88,12 @@ class Inbox:
             self._late[one.job_id] = one
             return
         if isinstance(one, _DISPLAY):
-            if self._display >= self._capacity:
+            more = weight(one)
+            if self._display >= self._capacity or self._characters + more > MAX_CHARACTERS:
                 self.lost += 1
                 return
             self._display += 1
+            self._characters += more
         else:
             self.is_urgent = True
         if self._late and isinstance(one, EngineEvent) and one.job_id in self._late:

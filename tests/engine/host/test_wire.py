@@ -56,6 +56,19 @@ def test_beyond_the_capacity_failures_and_text_are_counted_state_is_kept() -> No
     assert inbox.drain() == (failed(4),), "there is room again"
 
 
+def test_text_is_kept_up_to_so_many_characters_however_few_the_pieces_are() -> None:
+    """A window that stands still must not fill the memory with what is printed meanwhile."""
+    inbox = Inbox()
+    long = [Printed(n, "1", "b", "stdout", "x" * 2_000_000) for n in range(1, 5)]
+
+    inbox.put([*long, held(3)])
+
+    assert inbox.drain() == (*long[:3], held(3))
+    assert inbox.lost == 1
+    inbox.put(long[3:])
+    assert inbox.drain() == tuple(long[3:]), "there is room again"
+
+
 def test_beyond_the_capacity_the_newest_counters_of_each_job_are_kept_in_their_place() -> None:
     inbox = Inbox(capacity=0)
 
