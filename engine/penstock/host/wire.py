@@ -46,8 +46,9 @@ class Inbox:
     """What was told and not drained yet; filled by a reader, emptied by whoever drains.
 
     State, replies and answers are always kept. Failures and printed text beyond the capacity, or
-    `MAX_CHARACTERS`, are dropped and counted in `lost`; of counters beyond it the newest of each job stay, and the others
-    are counted. ``is_urgent``: what mustn't wait is there, that is all but display.
+    `MAX_CHARACTERS`, are dropped and counted in `lost`; of counters beyond it the newest of each
+    job stay, and the others are counted. ``is_urgent``: what mustn't wait is there, that is all but
+    display.
 
     ``_lock`` guards the buffer; never held while calling out.
     """
