@@ -220,7 +220,7 @@ class Killed:
             stderr=subprocess.DEVNULL,
         )
         wait_until(lambda: len(self._left()) > 1 or window.poll() is not None, PATIENCE)
-        time.sleep(chance.uniform(0.0, 2.5))
+        time.sleep(chance.uniform(0.0, 2.5))  # a moment that chance picks, to kill at
         has_host = len(self._left()) > 1
         window.kill()
         self._said, _ = window.communicate()
@@ -284,7 +284,7 @@ def look_at_held(info: Listening, trace: Path, lets_go: bool) -> bool:
             client.resume()
             wait_until(lambda: not is_held(), GONE_SECONDS)
         elif was_held:
-            time.sleep(HELD_FOR)
+            time.sleep(HELD_FOR)  # time in which it could go on, were it not held
         return was_held
     finally:
         client.close()
@@ -296,7 +296,7 @@ def wait_until(is_so: Callable[[], object], seconds: float) -> bool:
     while not is_so():
         if time.monotonic() > end:
             return False
-        time.sleep(0.01)
+        time.sleep(0.01)  # nobody tells what other processes do; there is a deadline
     return True
 
 
@@ -312,7 +312,7 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as one, tempfile.TemporaryDirectory() as other:
         wrong = kill_hosts(Path(one), options.hosts, chance)
         wrong += kill_windows(Path(other), options.windows, chance)
-    app.processEvents()
+    app.processEvents()  # closed windows are deleted before the application goes
     for line in wrong:
         print(line, file=sys.stderr)
     figures = {"hosts": options.hosts, "windows": options.windows, "seed": options.seed}
