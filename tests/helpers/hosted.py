@@ -145,7 +145,7 @@ class Watch:
     def until(self, is_so: Callable[[], object], timeout: float = DEADLINE) -> None:
         end = monotonic() + timeout
         while not is_so():
-            assert monotonic() < end, self.told
+            assert monotonic() < end, self.told[-12:]
             self.drain()
             self._tick.wait(0.002)
 

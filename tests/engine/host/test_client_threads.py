@@ -306,7 +306,9 @@ def test_snapshot_threads_and_last_values(
     folder.gate.wait_came()
     folder.gate.let_go(2)
     folder.gate.wait_came(3)
-    watch.until(lambda: len(watch.values(job_id, "b").events["out"]) == 2)
+    watch.until(
+        lambda: [s.value.text for s in watch.values(job_id, "b").events["out"]][-1:] == ["1"]
+    )
 
     job = watch.snapshot().jobs[0]
     assert (job.job_id, job.status, job.routines["b"].running) == (job_id, "RUNNING", 1)
