@@ -125,10 +125,17 @@ def hold_delays(app: QApplication, folder: Path, holds: int, *, busy: bool) -> d
 
 
 def attached_seconds(real: RealWindow) -> float:
-    """How long one more job of the flow runs, by the engine's clock."""
+    """How long one more job of the flow runs, by the engine's clock.
+
+    Told of its end, as looking again and again would take its share of the machine.
+    """
+    loop = QEventLoop()
+    real.bridge.job_ended.connect(loop.quit)
+    QTimer.singleShot(round(PATIENCE * 1000), loop, loop.quit)
     real.session.run()
-    until(lambda: real.session.mode != "idle" or real.is_over())
-    until(real.is_over)
+    loop.exec()
+    if not real.is_over():
+        raise SystemExit("it took too long")
     return real.view_of().seconds
 
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from typing import Any
 
@@ -39,6 +40,14 @@ def bridge(qtbot: QtBot, client: ScriptedClient) -> Iterator[EngineBridge]:
     made = EngineBridge(client, interval_ms=10_000)
     yield made
     made.stop()
+
+
+def ring_on_another_thread(client: ScriptedClient) -> None:
+    """Have the bridge told that something urgent waits."""
+    assert client.ring is not None
+    thread = threading.Thread(target=client.ring)
+    thread.start()
+    thread.join()
 
 
 def heard(signal: Any) -> list[Any]:
@@ -231,11 +240,41 @@ def test_urgent_news_waits_for_no_refresh(qtbot: QtBot, client: ScriptedClient) 
     qtbot.wait(50)
     assert not bridge.views
 
-    client.is_urgent = True
+    ring_on_another_thread(client)
     qtbot.waitUntil(lambda: "1" in bridge.views, timeout=5000)
-    client.is_urgent = False
     bridge.stop()
-    client.is_urgent = True
     client.tell_started("2", routines=["a"])
+    ring_on_another_thread(client)
     qtbot.wait(50)
     assert "2" not in bridge.views
+
+
+def test_urgent_news_that_comes_all_the_time_leaves_the_window_its_time(
+    qtbot: QtBot, client: ScriptedClient
+) -> None:
+    bridge = EngineBridge(client, interval_ms=60_000)
+    client.tell_started("1", routines=["a"])
+    ring_on_another_thread(client)
+    qtbot.waitUntil(lambda: "1" in bridge.views, timeout=5000)
+
+    client.tell_started("2", routines=["a"])
+    ring_on_another_thread(client)
+    qtbot.wait(50)
+
+    assert "2" not in bridge.views, "the next one comes after the interval"
+    assert bridge._urgent.isActive()
+    bridge.stop()
+
+
+def test_what_a_tick_of_urgent_news_has_no_time_for_waits_for_no_refresh(
+    qtbot: QtBot, client: ScriptedClient
+) -> None:
+    bridge = EngineBridge(client, interval_ms=5, clock=Clock(step=1.0))  # one event a tick
+    bridge._timer.stop()
+    for job_id in ("1", "2", "3"):
+        client.tell_started(job_id, routines=["a"])
+
+    ring_on_another_thread(client)
+
+    qtbot.waitUntil(lambda: "3" in bridge.views, timeout=5000)
+    bridge.stop()

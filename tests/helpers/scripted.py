@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -104,7 +104,7 @@ class ScriptedClient:
     values: dict[tuple[str, str], RoutineValues] = field(default_factory=dict)
     lost: int = 0
     closed: bool = False
-    is_urgent: bool = False
+    ring: Callable[[], object] | None = None
     ways: list[float] = field(default_factory=list)
     asked: int = 0
     time: float = 1_700_000_000.0
@@ -201,6 +201,9 @@ class ScriptedClient:
             elif isinstance(one, RoutineValues):
                 self._told_values[one.job_id, one.routine] = one
         return told
+
+    def when_urgent(self, call: Callable[[], object]) -> None:
+        self.ring = call
 
     def make_way(self, seconds: float) -> None:
         self.ways.append(seconds)

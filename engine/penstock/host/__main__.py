@@ -23,14 +23,13 @@ from penstock.host.server import Bell, HostServer
 from penstock.host.staying import Fate, die_with_parent, end_with_parent
 from penstock.host.threads import HOST_THREAD
 from penstock.host.transport import Connection, Gone, connect
+from penstock.host.turns import Turns
 
 NAME = "penstock.host"
 BAD_INPUT = 2
 CONNECT_SECONDS = 20.0
 CLOSE_SECONDS = 3.0
 FINISH_SECONDS = 2.0
-SWITCH_SECONDS = 0.0005
-"""How long a body that computes keeps the interpreter when what happened is to be told."""
 _MAX_LINE = 16 * 1024 * 1024
 
 
@@ -71,11 +70,10 @@ def _sweep(path: Path) -> None:
 
 def _serve(connection: Connection, told: dict[str, Any], over: threading.Event) -> None:
     """Until there is nothing more to do, or `over` is set."""
-    sys.setswitchinterval(SWITCH_SECONDS)
     threading.current_thread().name = f"{HOST_THREAD}-main"
-    bell = Bell()
+    bell = Bell(Turns())
     output = OutputCapture(bell.ring_softly)
-    engine = HostedEngine(told["workers"], told["loop"], on_news=bell.ring)
+    engine = HostedEngine(told["workers"], told["loop"], on_news=bell.ring, on_state=bell.hurry)
     fate = Fate(told["when_window_goes"], over.set, engine.submit, told["pipe"])
     server = HostServer(
         engine,

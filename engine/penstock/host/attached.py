@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from queue import SimpleQueue
 from time import monotonic
 from typing import Literal, NoReturn
@@ -54,11 +55,6 @@ class Attached:
         return self._inbox.lost
 
     @property
-    def is_urgent(self) -> bool:
-        """Whether something that mustn't wait is to be drained."""
-        return self._inbox.is_urgent
-
-    @property
     def answers(self) -> bool:
         """Whether the program is there, or is being connected to."""
         return not self._is_over
@@ -73,6 +69,10 @@ class Attached:
         if isinstance(command, Start):
             self._jobs.starting(command.job_id)
         self._commands.put(command)
+
+    def when_urgent(self, call: Callable[[], object]) -> None:
+        """Call that, on any thread, when anything but display is to be drained."""
+        self._inbox.when_urgent(call)
 
     def drain(self) -> tuple[Told | Answer, ...]:
         """What was told since the last call."""

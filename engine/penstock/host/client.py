@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any, Protocol
 
@@ -76,13 +76,15 @@ class Link(Protocol):
         """Whether there is an engine that answers questions."""
         ...
 
-    @property
-    def is_urgent(self) -> bool:
-        """Whether there is something to drain that shouldn't wait for the next refresh."""
-        ...
-
     def send(self, command: Command) -> None:
         """Have a command carried out, in order; what comes of it is told."""
+        ...
+
+    def when_urgent(self, call: Callable[[], object]) -> None:
+        """Call that when there is something to drain that shouldn't wait for the next refresh.
+
+        Once until the next drain, on any thread; it returns at once.
+        """
         ...
 
     def drain(self) -> tuple[Told | Answer, ...]:
@@ -121,10 +123,8 @@ class InProcess:
         """An engine answers before it has started anything."""
         return True
 
-    @property
-    def is_urgent(self) -> bool:
+    def when_urgent(self, call: Callable[[], object]) -> None:
         """Nothing is: a window drains more often than it should only at the routines' cost."""
-        return False
 
     def kill(self) -> None:
         raise PenstockError("the engine runs in this process, which would end as well")
@@ -239,10 +239,12 @@ class EngineClient:
             self._hear(one)
         return told
 
-    @property
-    def is_urgent(self) -> bool:
-        """Whether `drain` gives state or answers of an engine that the window doesn't slow down."""
-        return self._link.is_urgent
+    def when_urgent(self, call: Callable[[], object]) -> None:
+        """Call that when there is state or an answer to drain of an engine the window doesn't slow.
+
+        Once until the next drain, on any thread; it has to return at once.
+        """
+        self._link.when_urgent(call)
 
     def make_way(self, seconds: float) -> None:
         """Begin no activation for so long, because the window needs the interpreter; 0: go on.

@@ -98,7 +98,7 @@ class HostedEngine:
 
     `drain` is for one caller; everything else may be called on any thread. ``on_news`` is called
     on threads of the engine (or the caller's, for answers) when something was told that mustn't
-    wait: state, replies, answers.
+    wait: state, replies, answers; ``on_state`` before it, for all but answers.
     """
 
     def __init__(
@@ -108,10 +108,11 @@ class HostedEngine:
         *,
         runtime: Runtime | None = None,
         on_news: Callable[[], None] | None = None,
+        on_state: Callable[[], None] | None = None,
     ) -> None:
         self._workers = default_workers() if workers is None else workers
         self._loop = loop
-        self._monitor = Monitor(on_news=on_news)
+        self._monitor = Monitor(on_news=on_news, on_state=on_state)
         self._census = ThreadCensus(self._workers, "window" if runtime is None else "foreign")
         self._asking = threading.Lock()  # guards the census and `_before`; calls out to jobs' locks
         self._commands: SimpleQueue[Command | _Reap | None] = SimpleQueue()

@@ -33,14 +33,19 @@ class Monitor(Instrument):
     messages, dropped ones included: building an event for each would slow the engine down, and
     the counters tell how many there were.
 
-    ``on_news`` is called, on the thread that tells, after anything but a display event.
+    ``on_news`` is called, on the thread that tells, after anything but a display event, and
+    ``on_state`` before that for what is no answer.
     """
 
     def __init__(
-        self, capacity: int = DISPLAY_CAPACITY, on_news: Callable[[], None] | None = None
+        self,
+        capacity: int = DISPLAY_CAPACITY,
+        on_news: Callable[[], None] | None = None,
+        on_state: Callable[[], None] | None = None,
     ) -> None:
         self.lost = 0
         self._on_news = on_news
+        self._on_state = on_state
         self._last: dict[str, JobProgress | None] = {}
         self._asked: set[str] = set()
         self._capacity = capacity
@@ -66,7 +71,7 @@ class Monitor(Instrument):
         """Keep what came of a command."""
         with self._lock:
             self._buffer.append(reply)
-        self._news()
+        self._news(is_state=not isinstance(reply, Answer))
 
     def tell_late(self, event: JobStarted | JobEnded) -> None:
         """Keep what a job that was there before us has done, unless it has told it itself."""
@@ -91,9 +96,11 @@ class Monitor(Instrument):
         with self._lock:
             self._buffer.append(event)
             self._ended += isinstance(event, JobEnded)
-        self._news()
+        self._news(is_state=True)
 
-    def _news(self) -> None:
+    def _news(self, *, is_state: bool) -> None:
+        if is_state and self._on_state is not None:
+            self._on_state()
         if self._on_news is not None:
             self._on_news()
 

@@ -81,11 +81,6 @@ class HostProcess:
         return self._inbox.lost
 
     @property
-    def is_urgent(self) -> bool:
-        """Whether something that mustn't wait is to be drained."""
-        return self._inbox.is_urgent
-
-    @property
     def answers(self) -> bool:
         """Whether there is a host, be it one that is starting."""
         return self._host is not None
@@ -109,6 +104,10 @@ class HostProcess:
         if not isinstance(command, _UNHEARD):
             text = "the engine is closed" if self._closed else "there is no engine to do it"
             self._inbox.put((refusal(command, text),))
+
+    def when_urgent(self, call: Callable[[], object]) -> None:
+        """Call that, on any thread, when anything but display is to be drained."""
+        self._inbox.when_urgent(call)
 
     def drain(self) -> tuple[Told | Answer, ...]:
         """What was told since the last call."""

@@ -55,6 +55,7 @@ from penstock.host.protocol import (
 )
 from penstock.host.threads import HOST_THREAD
 from penstock.host.transport import MAX_FRAME, Connection, Gone, Listener
+from penstock.host.turns import Turns
 from penstock.host.values import MAX_HELD
 from penstock.host.wire import refusal
 from penstock.observe import EngineEvent, JobStarted
@@ -102,10 +103,12 @@ class Output(Protocol):
 class Bell:
     """What engine and output ring when there is something to fetch.
 
-    On any thread, also in the middle of a ring: in a signal handler or a ``__del__``.
+    On any thread, also in the middle of a ring: in a signal handler or a ``__del__``. With `turns`
+    threads of this process take them more often while there is hurry.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, turns: Turns | None = None) -> None:
+        self.turns = turns
         self.mail: SimpleQueue[object] = SimpleQueue()
         self.has_rung = False
         self.has_news = False
@@ -117,6 +120,11 @@ class Bell:
             self.has_rung = True
             self.mail.put(_RUNG)
 
+    def hurry(self) -> None:
+        """State is being told, or steered."""
+        if self.turns is not None and self.turns.hurry():
+            self.mail.put(_HURRIED)
+
     def ring_softly(self) -> None:
         """There is something to show; it can wait for the display's next tick."""
         if not self.has_news:
@@ -124,7 +132,7 @@ class Bell:
             self.mail.put(_RUNG_SOFTLY)
 
 
-_RUNG, _RUNG_SOFTLY, _CLOSE = object(), object(), object()
+_RUNG, _RUNG_SOFTLY, _HURRIED, _CLOSE = object(), object(), object(), object()
 
 
 class HostServer:
@@ -194,13 +202,18 @@ class HostServer:
         self._bell.mail.put(_Peer(self, connection, grant, when_gone))
 
     def listen(self, listener: Listener, grant: Grant) -> None:
-        """Serve all that connect there; closes the listener when this is closed."""
+        """Serve all that connect there; closes the listener when this is closed, or is already."""
         thread = threading.Thread(
             target=self._accept, args=(listener, grant), name=f"{HOST_THREAD}-listener", daemon=True
         )
         with self._lock:
-            self._listeners.append((listener, thread))
-        thread.start()
+            closed = self._closed
+            if not closed:
+                self._listeners.append((listener, thread))
+        if closed:
+            listener.close()
+        else:
+            thread.start()
 
     def tell(self, news: SourcesChanged) -> None:
         """Tell all clients, and those who come later, what the engine doesn't tell."""
@@ -264,6 +277,10 @@ class HostServer:
         if self._next_tick is not None and self._next_tick <= now:
             self._tick()
             return True
+        turns = self._bell.turns
+        if turns is not None and turns.ends is not None and turns.ends <= now:
+            turns.relax()
+            return True
         try:
             mail = self._bell.mail.get(timeout=self._patience(now))
         except Empty:
@@ -287,7 +304,8 @@ class HostServer:
         return True
 
     def _patience(self, now: float) -> float | None:
-        due = [at for at in (self._next_fetch, self._next_tick) if at is not None]
+        ends = self._bell.turns.ends if self._bell.turns is not None else None
+        due = [at for at in (self._next_fetch, self._next_tick, ends) if at is not None]
         return min(due) - now if due else None
 
     def _tick_soon(self) -> None:
@@ -478,6 +496,7 @@ class HostServer:
         elif self._steering is not peer:
             self._refuse(peer, command, "another window steers; take control first")
         else:
+            self._bell.hurry()
             if isinstance(command, Start):
                 with self._lock:
                     self._starting[command.job_id] = command, peer

@@ -30,8 +30,8 @@ class Fate:
     ``pipe`` is the end that is read of the pipe this process prints to, None where there is none:
     as long as this process has it, nobody who prints finds the pipe broken.
 
-    `choose` may be called on any thread, `on_alone` is for the server's. ``_lock`` guards the
-    choice; never held while calling out.
+    `choose` and `close` may be called on any thread, `on_alone` is for the server's. ``_lock``
+    guards the choice and the door; never held while calling out.
     """
 
     def __init__(
@@ -48,6 +48,7 @@ class Fate:
         self._submit = submit
         self._pipe = pipe
         self._door: Door | None = None
+        self._closed = False
 
     def choose(self, choice: WhenWindowGoes) -> None:
         """The window has said what it wants; who comes after it isn't heard."""
@@ -74,15 +75,24 @@ class Fate:
             self._listen(server)
 
     def close(self) -> None:
-        """Be found by nobody any more."""
-        if self._door is not None:
-            self._door.close()
+        """Be found by nobody any more, also where listening is only just beginning."""
+        with self._lock:
+            self._closed = True
+            door = self._door
+        if door is not None:
+            door.close()
 
     def _listen(self, server: HostServer) -> None:
         try:
-            self._door = Door(server, new_listener(), GRANT)
+            door = Door(server, new_listener(), GRANT)
         except OSError:
             self._submit(Resume(None))  # nobody could ever come to do it
+            return
+        with self._lock:
+            self._door = door
+            closed = self._closed
+        if closed:
+            door.close()
 
     def _leave_pipe(self, *, drain: bool) -> None:
         """Print to nowhere; what prints to the pipe all the same goes on, and isn't kept."""

@@ -47,8 +47,7 @@ class Inbox:
 
     State, replies and answers are always kept. Failures and printed text beyond the capacity, or
     `MAX_CHARACTERS`, are dropped and counted in `lost`; of counters beyond it the newest of each
-    job stay, and the others are counted. ``is_urgent``: what mustn't wait is there, that is all but
-    display.
+    job stay, and the others are counted.
 
     ``_lock`` guards the buffer; never held while calling out.
     """
@@ -61,13 +60,29 @@ class Inbox:
         self._display = 0
         self._characters = 0
         self._late: dict[str, JobProgress] = {}
-        self.is_urgent = False
+        self._is_urgent = False
+        self._on_urgent: Callable[[], object] | None = None
+
+    def when_urgent(self, call: Callable[[], object]) -> None:
+        """Call that when anything but display has come: once until the next drain, on any thread.
+
+        At once if such a thing is there already.
+        """
+        with self._lock:
+            self._on_urgent = call
+            is_urgent = self._is_urgent
+        if is_urgent:
+            call()
 
     def put(self, told: Iterable[Told | Answer]) -> None:
         """Keep what came, in its order."""
         with self._lock:
+            was_urgent = self._is_urgent
             for one in told:
                 self._put(one)
+            call = self._on_urgent if self._is_urgent and not was_urgent else None
+        if call is not None:
+            call()
 
     def drain(self) -> tuple[Told | Answer, ...]:
         """Everything since the last call, events in order per job."""
@@ -76,7 +91,7 @@ class Inbox:
             self._buffer.clear()
             self._late.clear()
             self._display = self._characters = 0
-            self.is_urgent = False
+            self._is_urgent = False
         return taken
 
     def _put(self, one: Told | Answer) -> None:
@@ -96,7 +111,7 @@ class Inbox:
             self._display += 1
             self._characters += more
         else:
-            self.is_urgent = True
+            self._is_urgent = True
         if self._late and isinstance(one, EngineEvent) and one.job_id in self._late:
             self._buffer.append(self._late.pop(one.job_id))
         self._buffer.append(one)

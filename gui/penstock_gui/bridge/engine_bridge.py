@@ -7,7 +7,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import Protocol
 
-from PySide6.QtCore import QObject, QTimer, Signal
+from PySide6.QtCore import QObject, Qt, QTimer, Signal
 
 from penstock.host import (
     Answer,
@@ -36,6 +36,7 @@ from penstock.observe import (
     Stalled,
     StepIgnored,
 )
+from penstock_gui.bridge.alarm import Alarm
 from penstock_gui.bridge.pace import Pace, PacedTimer
 
 BUDGET = 0.004
@@ -51,13 +52,12 @@ class Drained(Protocol):
         """Display events dropped because nobody drained in time."""
         ...
 
-    @property
-    def is_urgent(self) -> bool:
-        """Whether there is state to drain that shouldn't wait for the next refresh."""
-        ...
-
     def ask(self) -> None:
         """Ask moving jobs for their counters; returns at once."""
+        ...
+
+    def when_urgent(self, call: Callable[[], object]) -> None:
+        """Call that, on any thread, when there is something to drain that shouldn't wait."""
         ...
 
     def drain(self, ask: bool = True) -> tuple[Told | Answer, ...]:
@@ -72,7 +72,8 @@ class Drained(Protocol):
 class EngineBridge(QObject):
     """Asks the client for news once per tick and folds it into one `JobView` per job.
 
-    Ticks go by the pace of the window's refreshes; urgent news needn't wait for the next one.
+    Ticks go by the pace of the window's refreshes. Urgent news of another process brings one at
+    once, and again after the interval at the soonest.
 
     The engine never sees this object: it is polled, on the GUI thread, by one timer. A tick
     works at most `BUDGET` seconds; what is left waits for the next tick, and meanwhile the
@@ -136,9 +137,13 @@ class EngineBridge(QObject):
         self._timer = PacedTimer(self.pace, interval_ms, paints=False, parent=self)
         self._timer.timeout.connect(self.tick)
         self._timer.start()
-        self._urgent = QTimer(self, interval=interval_ms)
+        self._is_urgent = False
+        self._urgent = QTimer(self, interval=interval_ms, singleShot=True)
+        self._urgent.setTimerType(Qt.TimerType.PreciseTimer)
         self._urgent.timeout.connect(self._tick_if_urgent)
-        self._urgent.start()
+        self._alarm = Alarm(self)
+        self._alarm.rung.connect(self._on_urgent)
+        client.when_urgent(self._alarm.ring)
 
     @property
     def lost(self) -> int:
@@ -160,11 +165,13 @@ class EngineBridge(QObject):
         """Drain no more. Call before the client is closed and the window goes."""
         self._timer.stop()
         self._urgent.stop()
+        self._alarm.close()
         self.pace.stop()
 
     def tick(self) -> None:
         """Fold what has come, within the budget, and tell it."""
         if not self._pending:
+            self._is_urgent = False
             self._pending.extend(self._client.drain(ask=not self.pace.is_slow))
         if not self._pending:
             return
@@ -181,9 +188,16 @@ class EngineBridge(QObject):
         if news:
             self.ticked.emit()
 
+    def _on_urgent(self) -> None:
+        self._is_urgent = True
+        if not self._urgent.isActive():
+            self._tick_if_urgent()
+
     def _tick_if_urgent(self) -> None:
-        if self._client.is_urgent:
+        if self._is_urgent:
             self.tick()
+            self._is_urgent |= bool(self._pending)
+            self._urgent.start()
 
     def _take(self, told: Told | Answer) -> None:
         if isinstance(told, StartRefused | CommandRefused):

@@ -22,6 +22,14 @@ def forgets_modules() -> Iterator[None]:
 
 
 @pytest.fixture
+def switch_interval() -> Iterator[None]:
+    """How often threads take turns is as before after it."""
+    before = sys.getswitchinterval()
+    yield
+    sys.setswitchinterval(before)
+
+
+@pytest.fixture
 def client(forgets_modules: None) -> Iterator[EngineClient]:
     made = EngineClient(workers=2)
     yield made

@@ -140,6 +140,7 @@ def test_leaving_ends_nothing_there(runtime: Runtime, host: Host) -> None:
     with Guest(host.info) as other:
         other.until(lambda: other.of(JobStarted))
         assert not other.of(JobEnded)
+        other.client.take_control()  # that nobody steers any more may not be known there yet
         other.client.cancel(job.id)
         assert job.wait(DEADLINE) is JobStatus.CANCELLED
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 
 from penstock import PenstockError
@@ -44,13 +46,15 @@ class SayingLink:
     def __init__(self) -> None:
         self.lost = 0
         self.answers = True
-        self.is_urgent = False
         self.sent: list[Command] = []
         self.told: list[Told | Answer] = []
         self.closed = False
 
     def send(self, command: Command) -> None:
         self.sent.append(command)
+
+    def when_urgent(self, call: Callable[[], object]) -> None:
+        self.ring = call
 
     def drain(self) -> tuple[Told | Answer, ...]:
         told, self.told = tuple(self.told), []

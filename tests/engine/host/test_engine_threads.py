@@ -91,6 +91,28 @@ def test_news_is_called_for_what_must_not_wait_and_not_for_counters(folder: Fold
     engine.close()
 
 
+def test_state_is_called_for_what_is_no_answer(folder: Folder) -> None:
+    """A host makes computing bodies give way for that."""
+    states: list[int] = []
+    engine = HostedEngine(workers=1, on_state=lambda: states.append(1))
+    engine.submit(AskThreads())
+    engine.submit(AskValues("1", "a"))
+    assert not states
+
+    engine.submit(Step("1"))
+    assert len(states) == 1
+    engine.submit(Start("1", folder.chain("Numbers"), str(folder.path), {}))
+    told: list[Any] = []
+    end = monotonic() + DEADLINE
+    while JobEnded not in map(type, told):
+        assert monotonic() < end, told
+        told += engine.drain()
+        threading.Event().wait(0.002)
+    engine.close()
+
+    assert len(states) == sum(not isinstance(one, ThreadTable | RoutineValues) for one in told)
+
+
 def test_questions_are_answered_before_anything_was_started() -> None:
     engine = HostedEngine(workers=3)
 

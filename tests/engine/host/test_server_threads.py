@@ -60,6 +60,7 @@ from penstock.host.commands import (
 from penstock.host.outbox import Outbox, Present
 from penstock.host.server import MAX_CONNECTIONS, Bell, HostServer
 from penstock.host.transport import Connection, Gone, Listener, connect
+from penstock.host.turns import Turns
 from penstock.observe import (
     ActivationFailed,
     EngineEvent,
@@ -116,6 +117,24 @@ class Scripted:
 
     def did(self) -> list[Command]:
         return [command for command in self.commands if command != AskCounters()]
+
+
+class CountedTurns(Turns):
+    """Turns that tell how often somebody was in a hurry, and when they are long again."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.hurries = 0
+        self.relaxed = threading.Event()
+
+    def hurry(self) -> bool:
+        self.hurries += 1
+        return super().hurry()
+
+    def relax(self) -> None:
+        super().relax()
+        if self.ends is None:
+            self.relaxed.set()
 
 
 class Prints:
@@ -281,6 +300,19 @@ def printed(number: int, text: str = "x") -> Printed:
 
 
 # ---- what is told
+
+
+def test_turns_are_short_while_somebody_steers_and_long_soon_after(
+    switch_interval: None, desk: Desk
+) -> None:
+    turns = desk.bell.turns = CountedTurns()
+    steering = desk.client()
+
+    steering.send(AskThreads(), Pause(None), AskThreads())
+
+    assert turns.relaxed.wait(DEADLINE)
+    assert turns.hurries == 1, "questions are in no hurry"
+    assert turns.ends is None
 
 
 def test_the_first_words_say_who_it_is_and_what_one_may(desk: Desk) -> None:
@@ -1029,6 +1061,16 @@ def test_who_connects_by_a_listener_is_served(desk: Desk, tmp_path: Path) -> Non
     with pytest.raises(Gone):
         connect(listener.path, listener.key)
     client.connection.close()
+
+
+def test_a_listener_that_comes_when_all_is_closed_is_closed(desk: Desk, tmp_path: Path) -> None:
+    tmp_path.chmod(0o700)
+    listener = Listener(tmp_path, "late")
+    desk.server.close()
+
+    desk.server.listen(listener, "control")
+
+    assert not listener.path.exists()
 
 
 def test_what_does_not_fit_in_a_frame_is_told_in_several(

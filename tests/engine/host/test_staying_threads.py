@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from time import monotonic
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -32,9 +32,12 @@ from penstock.host import (
     Listening,
     Printed,
     listening,
+    staying,
 )
 from penstock.host.launch import WhenWindowGoes
+from penstock.host.server import HostServer
 from penstock.host.sockets import fresh_folder
+from penstock.host.staying import Fate
 from penstock.observe import JobHeld, JobResumed, JobStarted
 
 DEADLINE = 20.0
@@ -318,6 +321,44 @@ def test_a_host_that_stays_ends_when_it_is_told_to(
     one.listens()
     os.kill(one.pid, signal.SIGTERM)
     one.ends()
+
+
+class OpeningDoor:
+    """A door that somebody has found, and had its host ended, while it opens."""
+
+    def __init__(self, found: Callable[[], None]) -> None:
+        self._found = found
+        self.closed = False
+
+    def __call__(self, *given: object) -> OpeningDoor:
+        self._found()
+        return self
+
+    def close(self) -> None:
+        self.closed = True
+
+
+class OneFlow:
+    """As much of a server as matters to what becomes of a host."""
+
+    name = "a host"
+
+    def live_flows(self) -> tuple[str, ...]:
+        return ("a flow",)
+
+
+def test_a_host_that_ends_while_its_door_opens_leaves_nothing(
+    left: Callable[..., Left], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fate = Fate("hold", lambda: None, lambda command: None, None)
+    door = OpeningDoor(fate.close)
+    monkeypatch.setattr(staying, "Door", door)
+    monkeypatch.setattr(Fate, "_leave_pipe", lambda self, drain: None)
+    monkeypatch.setattr(staying, "new_listener", lambda: None)
+
+    fate.on_alone(cast("HostServer", OneFlow()))
+
+    assert door.closed
 
 
 def test_the_last_start_says_what_becomes_of_its_host(left: Callable[..., Left]) -> None:

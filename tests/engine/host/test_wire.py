@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from penstock.host import DisplayLost, HostGone, Printed, StartRefused
+from penstock.host import Answer, DisplayLost, HostGone, Printed, StartRefused, Told
 from penstock.host.wire import LOST, Inbox, JobsHeard, Tail
 from penstock.observe import (
     ActivationFailed,
@@ -81,13 +81,32 @@ def test_beyond_the_capacity_the_newest_counters_of_each_job_are_kept_in_their_p
 def test_all_but_display_is_urgent_until_it_is_drained() -> None:
     inbox = Inbox(capacity=1)
     inbox.put([progress(1), progress(2), failed(3), Printed(1, "1", "b", "stdout", "x")])
-    assert not inbox.is_urgent
+    rung: list[int] = []
+    inbox.when_urgent(lambda: rung.append(len(rung)))
+    assert not rung
 
-    for told in (held(4), progress(5, status="COMPLETED"), DisplayLost(1), GONE):
+    urgent: tuple[Told | Answer, ...] = (
+        held(4),
+        progress(5, status="COMPLETED"),
+        DisplayLost(1),
+        GONE,
+    )
+    for count, told in enumerate(urgent, start=1):
         inbox.put([told])
-        assert inbox.is_urgent
+        inbox.put([told])
+        assert len(rung) == count, "once until the next drain"
         inbox.drain()
-        assert not inbox.is_urgent
+        assert len(rung) == count
+
+
+def test_who_comes_late_hears_that_something_urgent_waits() -> None:
+    inbox = Inbox()
+    inbox.put([held(1)])
+    rung: list[int] = []
+
+    inbox.when_urgent(lambda: rung.append(1))
+
+    assert rung == [1]
 
 
 def test_a_job_s_last_counters_are_state() -> None:
