@@ -73,7 +73,7 @@ class EngineBridge(QObject):
     """Asks the client for news once per tick and folds it into one `JobView` per job.
 
     Ticks go by the pace of the window's refreshes. Urgent news of another process brings one at
-    once, and again after the interval at the soonest.
+    once, and the next one `urgent_ms` after it at the soonest.
 
     The engine never sees this object: it is polled, on the GUI thread, by one timer. A tick
     works at most `BUDGET` seconds; what is left waits for the next tick, and meanwhile the
@@ -121,6 +121,7 @@ class EngineBridge(QObject):
         client: Drained,
         interval_ms: int = 16,
         *,
+        urgent_ms: int = 5,
         clock: Callable[[], float] = time.monotonic,
         parent: QObject | None = None,
     ) -> None:
@@ -138,7 +139,7 @@ class EngineBridge(QObject):
         self._timer.timeout.connect(self.tick)
         self._timer.start()
         self._is_urgent = False
-        self._urgent = QTimer(self, interval=interval_ms, singleShot=True)
+        self._urgent = QTimer(self, interval=urgent_ms, singleShot=True)
         self._urgent.setTimerType(Qt.TimerType.PreciseTimer)
         self._urgent.timeout.connect(self._tick_if_urgent)
         self._alarm = Alarm(self)
