@@ -87,4 +87,4 @@ def test_the_changelog_speaks_of_this_version() -> None:
 def test_continuous_integration_runs_what_a_developer_types() -> None:
     lines = text_of(".ci/run").splitlines()
 
-    assert [line for line in lines if "make" in line] == ["exec make test"]
+    assert [line for line in lines if "make" in line] == ["make test && exit 0"]
