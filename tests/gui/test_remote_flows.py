@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from pytestqt.qtbot import QtBot
 
 from helpers.scripted import Call, ScriptedClient
-from penstock.flow import EventSpec, SlotSpec
+from penstock.flow import EventSpec, Flow, RoutineSpec, SlotSpec
 from penstock.host import FlowPicture, RoutinePicture
+from penstock.ids import PortRef
 from penstock_gui.bridge import EngineBridge
 from penstock_gui.document import FlowDocument
 from penstock_gui.session import Session
@@ -144,3 +146,47 @@ def test_a_window_with_an_engine_of_its_own_asks_for_no_flow(
 
     assert not client.named("ask_flow")
     assert session.job_id is None
+
+
+def test_what_a_program_runs_is_moved_and_nothing_else(
+    session: Session, client: ScriptedClient, tmp_path: Path
+) -> None:
+    told: list[str] = []
+    session.notice.connect(told.append)
+    client.tell_up(99, "etl")
+    client.tell_started("7", "etl", ["read", "store"])
+    client.tell(picture("7"))
+    hear(session)
+    document = session.document
+    before = document.flow.to_json()
+
+    session.select(("read",))
+    session.delete_selection()
+    assert session.add_routine(document.spec("read")) is None
+    session.connect_ports(PortRef("read", "row"), PortRef("store", "bad"))
+    assert not session.rename("read", "reads")
+    session.set_title("read", "Reader")
+    session.set_config("read", "rows", 3)
+
+    assert document.flow.to_json() == before
+    assert len(told) == 6
+    assert all("as etl runs it" in text for text in told)
+    session.move({"read": (40.0, 60.0)})
+    assert document.position("read") == (40.0, 60.0)
+    assert not session.has_changes, "nobody is asked to save how it is laid out"
+
+    path = tmp_path / "own.flow.json"
+    path.write_text(Flow("own").to_json())
+    document.load(path)
+    assert not session.shows_program
+    session.add_routine(RoutineSpec("app:Read"))
+    assert session.has_changes
+    session.show_job(None)
+    session.show_job("7")
+    assert document.flow.name == "own", "edits that no file has stay"
+    assert told[-1] == "Save own or undo its changes to see the job's flow drawn."
+
+    document.save(path)
+    session.show_job(None)
+    session.show_job("7")
+    assert document.flow.name == "etl", "the job that is shown is drawn again"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
 from PySide6.QtCore import QObject, Signal
@@ -20,7 +21,8 @@ _KEPT = 100
 class RemoteFlows(QObject):
     """Asks for the flow of each job once, and has the document show the one of the shown job.
 
-    Jobs of one flow share what is drawn: going from one to the other moves nothing.
+    Jobs of one flow share what is drawn: going from one to the other moves nothing. `may_replace`
+    is asked before another flow takes the place of the document's.
 
     Signals:
         shown(): the document shows another flow
@@ -33,15 +35,23 @@ class RemoteFlows(QObject):
         client: Client,
         bridge: EngineBridge,
         document: FlowDocument,
+        may_replace: Callable[[], bool],
         parent: QObject | None = None,
     ) -> None:
         super().__init__(parent)
         self._document = document
+        self._may_replace = may_replace
         self._pictures: dict[str, FlowPicture] = {}
         self._job_id: str | None = None
         self._drawn: FlowPicture | None = None
         bridge.job_started.connect(client.ask_flow)
         bridge.flow_told.connect(self._on_flow_told)
+        document.replaced.connect(self._on_replaced)
+
+    @property
+    def is_drawn(self) -> bool:
+        """Whether the document shows the flow of a program's job, and no file or new flow."""
+        return self._drawn is not None
 
     def show(self, job_id: object) -> None:
         """Another job is shown: draw its flow, now or when it is known."""
@@ -50,10 +60,13 @@ class RemoteFlows(QObject):
         if picture is None:
             return
         drawn = replace(picture, job_id="")
-        if drawn != self._drawn:
-            self._drawn = drawn
+        if drawn != self._drawn and self._may_replace():
             self._document.show(flow_of(picture))
+            self._drawn = drawn
             self.shown.emit()
+
+    def _on_replaced(self) -> None:
+        self._drawn = None
 
     def _on_flow_told(self, told: FlowPicture) -> None:
         if not told.kept:

@@ -140,7 +140,7 @@ class Session(QObject):
         bridge.job_held.connect(self._check_sources)
         bridge.host_up.connect(self._on_host_up)
         if self.engine.placement == "attached":
-            self.remote_flows = RemoteFlows(self.client, bridge, document, self)
+            self.remote_flows = RemoteFlows(self.client, bridge, document, self._may_replace, self)
             self.job_selected.connect(self.remote_flows.show)
             bridge.ticked.connect(self._show_first)
 
@@ -390,8 +390,34 @@ class Session(QObject):
 
     # Editing.
 
-    def add_routine(self, spec: RoutineSpec, position: Point | None = None) -> str:
-        """Add a routine of a type and select it; returns the id it got."""
+    @property
+    def shows_program(self) -> bool:
+        """Whether the flow is drawn as a program runs it: its routines may only be moved."""
+        return self.remote_flows is not None and self.remote_flows.is_drawn
+
+    @property
+    def has_changes(self) -> bool:
+        """Whether there are edits that no file has; how a program's flow is laid out is none."""
+        return not self.undo.isClean() and not self.shows_program
+
+    def _may_replace(self) -> bool:
+        """Whether a program's flow may be drawn instead; edits that no file has stay."""
+        if self.has_changes:
+            flow = self.document.flow.name
+            self.notice.emit(f"Save {flow} or undo its changes to see the job's flow drawn.")
+        return not self.has_changes
+
+    def _may_edit(self) -> bool:
+        """Whether the flow is the user's to change; says it in a notice if not."""
+        if self.shows_program:
+            name = self.engine.name or "the program"
+            self.notice.emit(f"The flow is drawn as {name} runs it and can't be changed here.")
+        return not self.shows_program
+
+    def add_routine(self, spec: RoutineSpec, position: Point | None = None) -> str | None:
+        """Add a routine of a type and select it; returns the id it got, None if it can't be."""
+        if not self._may_edit():
+            return None
         routine_id = self.document.free_id(spec.type)
         self.undo.push(AddRoutine(self.document, routine_id, spec, position))
         self.select((routine_id,))
@@ -416,6 +442,8 @@ class Session(QObject):
 
     def connect_ports(self, source: PortRef, target: PortRef) -> None:
         """Connect an event to a slot, or say in a notice why not."""
+        if not self._may_edit():
+            return
         reason = self.document.fits(source, target)
         if reason is not None:
             self.notice.emit(f"{source} -> {target}: {reason}")
@@ -426,13 +454,15 @@ class Session(QObject):
         """Delete the selected routines or the selected connection."""
         routines = [r for r in self.document.ids() if r in self._selection.routines]
         connection = self._selection.connection
-        if routines or connection:
+        if (routines or connection) and self._may_edit():
             self.undo.push(
                 RemoveItems(self.document, routines, (connection,) if connection else ())
             )
 
     def rename(self, routine_id: str, new: str) -> bool:
         """Give a routine another id, or say in a notice why not; whether it has it now."""
+        if new != routine_id and not self._may_edit():
+            return False
         reason = self.document.why_not_rename(routine_id, new)
         if reason is not None:
             self.notice.emit(f"{routine_id} can't be called {new!r}: {reason}")
@@ -443,7 +473,8 @@ class Session(QObject):
 
     def set_title(self, routine_id: str, title: str | None) -> None:
         """Give a routine a title, or none."""
-        if (title or None) != self.document.flow.titles.get(routine_id):
+        changes = (title or None) != self.document.flow.titles.get(routine_id)
+        if changes and self._may_edit():
             self.undo.push(ChangeTitle(self.document, routine_id, title or None))
 
     def move(self, to: Mapping[str, Point]) -> None:
@@ -460,7 +491,8 @@ class Session(QObject):
 
     def set_config(self, routine_id: str, field: str, value: Any) -> None:
         """Give a config field a value; `UNSET` gives it its default back."""
-        self.undo.push(ChangeConfig(self.document, routine_id, field, value))
+        if self._may_edit():
+            self.undo.push(ChangeConfig(self.document, routine_id, field, value))
 
     # What others tell.
 

@@ -53,7 +53,7 @@ class CanvasHeader(DockHeader):
     def refresh(self) -> None:
         """Say how the edited flow, its file and the shown job's flow differ."""
         session = self._session
-        changed = not session.undo.isClean()
+        changed = session.has_changes
         name = session.document.flow.name
         self.set_title(f"{name} •" if changed else name)
         words = "unsaved" if changed else "saved" if session.document.path else "no file yet"

@@ -88,7 +88,7 @@ class Files(QObject):
 
     def may_leave(self) -> bool:
         """Whether the flow under edit may go: saved, or its changes given up."""
-        if self._session.undo.isClean():
+        if not self._session.has_changes:
             return True
         answer = self._questions.unsaved(self._session.document.flow.name)
         if answer == SAVE:

@@ -44,7 +44,7 @@ class Situation:
             selected_routine=chosen.routine,
             connection_selected=chosen.connection is not None,
             has_breakpoint=chosen.routine in session.breakpoints,
-            changed=not undo.isClean(),
+            changed=session.has_changes,
             has_file=document.path is not None,
             undo_text=undo.undoText() if undo.canUndo() else None,
             redo_text=undo.redoText() if undo.canRedo() else None,
