@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import fields
@@ -86,24 +85,3 @@ def settings_of(
         field, _, text = str(error).partition(": ")
         name = field.partition(".")[0].partition("[")[0]
         raise BadField(name if name in _FIELDS else "interpreter", text or field) from None
-
-
-def summary(settings: LaunchSettings) -> str:
-    """What differs from plain settings, in a few words; values of variables aren't shown."""
-    parts = []
-    if settings.interpreter is not None:
-        parts.append(f"interpreter {settings.interpreter}")
-    if settings.working_folder is not None:
-        parts.append(f"in {settings.working_folder}{os.sep}".replace(os.sep * 2, os.sep))
-    if settings.environment:
-        parts.append(f"variables {', '.join(settings.environment)}")
-    if settings.arguments:
-        count = len(settings.arguments)
-        parts.append("1 argument" if count == 1 else f"{count} arguments")
-    if settings.workers is not None:
-        parts.append(f"{settings.workers} workers")
-    if settings.loop == "pool":
-        parts.append("loop in the pool")
-    if settings.when_window_goes != "end":
-        parts.append("jobs may outlive the window")
-    return ", ".join(parts)
