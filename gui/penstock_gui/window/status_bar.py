@@ -10,6 +10,7 @@ from penstock_gui.session import Session
 from penstock_gui.theme import Theme
 from penstock_gui.widgets import ElidedLabel, PlainLabel, SteadyLabel, plain_tip
 from penstock_gui.window.status_text import (
+    SKIPPED_TIP,
     StatusText,
     engine_text,
     engine_tip,
@@ -38,6 +39,7 @@ class StatusLine(QStatusBar):
         self._rest = ElidedLabel(theme)
         self._engine = SteadyLabel(theme, font="caption", selectable=False)
         self._numbers = [SteadyLabel(theme, font="caption", selectable=False) for _ in range(4)]
+        self._numbers[-1].setToolTip(plain_tip(SKIPPED_TIP))
         self._lay_out()
         bridge = session.bridge
         for signal in (session.mode_changed, session.document.name_changed, bridge.ticked):

@@ -18,6 +18,11 @@ _MOST_NAMED = 4
 _MOST_RAN = 8
 _MOST_PATHS = 3
 _MAX_PATH = 60
+SKIPPED_TIP = (
+    "News that was never shown: nearly always counters that newer ones had overtaken.\n"
+    "No job lost anything by it, and all counts are right. Where failures or printed text come"
+    " faster than they can be shown, single ones are left out as well."
+)
 
 
 @dataclass(frozen=True)
@@ -87,13 +92,13 @@ def chip_text(view: JobView | None, starting: str | None) -> tuple[str, str]:
 
 
 def pool_texts(pool: PoolUse, per_second: float, lost: int) -> tuple[str, ...]:
-    """The right part: pool, threads, events per second, lost display events."""
+    """The right part: pool, threads, events per second, skipped display events."""
     abandoned = f", {pool.abandoned:,} abandoned" if pool.abandoned else ""
     return (
         f"pool {pool.busy}/{pool.size} busy, {pool.backlog:,} waiting{abandoned}",
         f"threads {pool.threads} (max {pool.threads_high_water})",
         f"{rate(per_second)} ev/s",
-        f"display: {lost:,} lost",
+        f"display: {lost:,} skipped",
     )
 
 

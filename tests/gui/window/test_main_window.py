@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QLineEdit, QMenu, QTabBar, QToolBar, QToolButton
+from PySide6.QtWidgets import QLabel, QLineEdit, QMenu, QTabBar, QToolBar, QToolButton
 from pytestqt.qtbot import QtBot
 
 from helpers.scripted import ScriptedClient
@@ -121,6 +121,20 @@ def test_the_status_bar_shows_the_pool(desk: Desk) -> None:
     desk.hear()
 
     assert desk.window.status.numbers[:2] == ("pool 7/8 busy, 41 waiting", "threads 12 (max 14)")
+
+
+def test_what_the_display_skipped_is_no_alarm(desk: Desk) -> None:
+    desk.client.lost = 91
+    desk.client.show_threads((), PoolUse(8, 7, 1, 41, 12, 14))
+    desk.window.vitals.poll()
+    desk.hear()
+
+    number = next(
+        one for one in desk.window.status.findChildren(QLabel) if one.text().startswith("display")
+    )
+    assert number.text() == "display: 91 skipped"
+    assert "counters that newer ones had overtaken" in number.toolTip()
+    assert "No job lost anything" in number.toolTip()
 
 
 def test_f5_runs_and_continues_and_f10_steps(desk: Desk) -> None:

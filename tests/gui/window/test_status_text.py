@@ -91,7 +91,7 @@ def test_numbers_of_pool_threads_and_display() -> None:
         "pool 7/8 busy, 1,041 waiting",
         "threads 12 (max 14)",
         "6.1k ev/s",
-        "display: 3 lost",
+        "display: 3 skipped",
     )
 
 
