@@ -131,7 +131,7 @@ class WatchBar(OfferBar):
         self.take_over_button = self._offer(
             "Take over",
             session.client.take_control,
-            "Steer from here; the window that does so now will watch only",
+            "Steer from here; if another window does so now, it will watch only",
         )
         self.detach_button = self._offer(
             "Detach", self.detach_wanted.emit, "Leave the program alone: it goes on"

@@ -307,6 +307,8 @@ def test_who_only_watches_can_t_steer_and_is_told_why(attached: Desk) -> None:
         assert not attached.can(action)
         assert "take over first" in attached.why(action)
 
+    # Nobody tells whether another window steers at the moment, so none is said to.
+    assert "if another window does so now" in attached.window.watch.take_over_button.toolTip()
     press(attached.window.watch.take_over_button)
     assert attached.client.named("take_control")
     attached.client.tell_control(True)
