@@ -47,7 +47,7 @@ soak: ready-to-test
 
 screenshots: ready-to-test
 	$(OFFSCREEN) $(BIN)/python .ci/screenshots.py
-	$(OFFSCREEN) $(BIN)/penstock open example:code_census --run \
+	$(OFFSCREEN) $(BIN)/penstock open example:code_census --run --theme dark \
 		--screenshot resources/help/penstock.png --quit-after 6
 
 clean:

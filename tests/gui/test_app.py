@@ -246,6 +246,26 @@ def test_a_picture_of_the_running_census(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("kept", ["light", "dark"])
+def test_a_picture_is_in_the_kept_colours_unless_others_are_asked_for(
+    tmp_path: Path, kept: str
+) -> None:
+    folder = tmp_path / "config" / "Penstock"
+    folder.mkdir(parents=True)
+    (folder / "penstock.ini").write_text(f"[General]\ntheme={kept}\n", encoding="ascii")
+    other = "dark" if kept == "light" else "light"
+    for more, shown in (([], kept), (["--theme", other], other)):
+        picture = tmp_path / "shot.png"
+        arguments = ("--screenshot", str(picture), "--quit-after", "0.2")
+        done = penstock_open(*arguments, *more, folder=tmp_path, **NO_DISPLAY)
+
+        assert (done.returncode, done.stderr) == (0, "")
+        middle = QImage(str(picture)).pixelColor(800, 500)
+        assert (middle.lightness() > 128) == (shown == "light")
+    assert f"theme={kept}" in (folder / "penstock.ini").read_text(encoding="ascii")
+
+
+@pytest.mark.slow
 def test_a_bad_file_ends_a_silent_window_with_one_line(tmp_path: Path) -> None:
     bad = tmp_path / "bad.flow.json"
     bad.write_text("[]", encoding="utf-8")

@@ -12,13 +12,15 @@ from pathlib import Path
 
 import pytest
 from PySide6.QtGui import QImage
+from pytestqt.qtbot import QtBot
 
 from penstock import Flow, Routine, Runtime
-from penstock.host import Listening, listen
+from penstock.host import Attached, HostUp, Listening, listen
 from penstock_gui.app.options import BadOption, Options, parse
 from penstock_gui.app.programs import find_program
 
 ROOT = Path(__file__).parents[2]
+TIMEOUT = 20_000
 ETL = Listening(11, "etl", "/run/etl", "control", 1.0)
 WEB = Listening(12, "web", "/run/web", "view", 2.0)
 OTHER_WEB = Listening(13, "web", "/run/web2", "view", 3.0)
@@ -50,6 +52,13 @@ def test_attaching_opens_and_runs_no_flow() -> None:
     for more in (["--run"], ["--in-process"], ["a.flow.json"]):
         with pytest.raises(BadOption, match="no flow is opened or run"):
             parse(["--attach", "etl", *more])
+
+
+def test_what_held_jobs_do_without_the_window_is_said_when_attaching() -> None:
+    assert parse(["--attach", "etl"]).when_left == "resume"
+    assert parse(["--attach", "etl", "--when-left", "hold"]).when_left == "hold"
+    with pytest.raises(BadOption, match="that is for --attach"):
+        parse(["--when-left", "hold"])
 
 
 # The whole program.
@@ -105,6 +114,49 @@ def test_a_window_on_a_program_leaves_it_running(
         assert job.status.value == "RUNNING"
         assert unknown.returncode == 2
         assert "there are: etl" in unknown.stderr
+
+
+class Once(Routine):
+    """Has run once."""
+
+    def logic(self) -> None:
+        pass
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("chosen", ["hold", "resume"])
+def test_held_jobs_do_what_was_said_when_the_window_has_gone(
+    tmp_path: Path, meeting: Path, monkeypatch: pytest.MonkeyPatch, qtbot: QtBot, chosen: str
+) -> None:
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(meeting))
+    flow = Flow("once")
+    flow.add("one", Once())
+    with Runtime(workers=1) as runtime, listen(runtime, name="etl") as host:
+        runtime.jobs.pause()
+        job = runtime.exec(flow)
+        arguments = ("--attach", "etl", "--when-left", chosen, "--quit-after", "1")
+        done = python("-m", "penstock_gui", *arguments, folder=tmp_path, meeting=meeting)
+        assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+        if chosen == "hold":
+            qtbot.waitUntil(lambda: steers(qtbot, host.info), timeout=TIMEOUT)
+            assert job.status.value != "COMPLETED"
+            runtime.jobs.resume()
+        qtbot.waitUntil(lambda: job.status.value == "COMPLETED", timeout=TIMEOUT)
+
+
+def steers(qtbot: QtBot, program: Listening) -> bool:
+    """Whether one that comes now steers: the one before has gone there, too."""
+    link = Attached(program, "hold")
+    told: list[HostUp] = []
+
+    def is_up() -> bool:
+        told.extend(one for one in link.drain() if isinstance(one, HostUp))
+        return bool(told)
+
+    qtbot.waitUntil(is_up, timeout=TIMEOUT)
+    link.close()
+    return told[0].in_control
 
 
 TWO_WINDOWS = """

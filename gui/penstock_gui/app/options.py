@@ -6,7 +6,7 @@ import argparse
 import math
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NoReturn
+from typing import Literal, NoReturn
 
 from penstock_gui.assets import example, examples
 
@@ -24,7 +24,9 @@ class Options:
     """What is asked for. ``quit_after`` is in seconds; None leaves the window to the person.
 
     ``in_process`` runs jobs in the window's process instead of one of their own. ``attach`` names a
-    program that listens: its name, its process number, or the path of its socket.
+    program that listens: its name, its process number, or the path of its socket; ``when_left`` is
+    what becomes of its held jobs when the window goes. ``theme`` is for this run, None for the one
+    kept in the settings.
     """
 
     flow: Path | None = None
@@ -33,6 +35,8 @@ class Options:
     quit_after: float | None = None
     in_process: bool = False
     attach: str | None = None
+    when_left: Literal["resume", "hold"] = "resume"
+    theme: Literal["light", "dark"] | None = None
 
     @property
     def silent(self) -> bool:
@@ -57,7 +61,18 @@ def parse(argv: list[str]) -> Options:
     flow = None if given.flow is None else _flow(given.flow)
     if given.attach is not None and (given.run or given.in_process or flow is not None):
         raise BadOption("--attach: no flow is opened or run then, the program's jobs are watched")
-    return Options(flow, given.run, screenshot, quit_after, given.in_process, given.attach)
+    if given.attach is None and given.when_left is not None:
+        raise BadOption("--when-left: that is for --attach; launch settings say it for a flow")
+    return Options(
+        flow,
+        given.run,
+        screenshot,
+        quit_after,
+        given.in_process,
+        given.attach,
+        given.when_left or "resume",
+        given.theme,
+    )
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -79,7 +94,20 @@ def _parser() -> argparse.ArgumentParser:
         help="watch a program that listens: its name, process number, or the path of its socket",
     )
     parser.add_argument(
-        "--screenshot", metavar="FILE", help="save a picture of the window, then quit"
+        "--when-left",
+        choices=("resume", "hold"),
+        help="with --attach: whether jobs that are held go on when the window goes (resume, as long"
+        " as you don't say) or stay held (hold), whatever an earlier window wanted",
+    )
+    parser.add_argument(
+        "--theme",
+        choices=("light", "dark"),
+        help="the colours for this run, instead of those you have chosen",
+    )
+    parser.add_argument(
+        "--screenshot",
+        metavar="FILE",
+        help="save a picture of the window, in the colours you have chosen, then quit",
     )
     parser.add_argument(
         "--quit-after", metavar="S", type=_seconds, help="quit after so many seconds"

@@ -105,7 +105,7 @@ class Program:
             QSettings.Format.IniFormat, QSettings.Scope.UserScope, "Penstock", "penstock"
         )
         self._settings = Settings(store, read_only=options.silent)
-        self._theme = Theme(self._settings.theme)
+        self._theme = Theme(options.theme or self._settings.theme)
         self._theme.apply(app)
         self._collector = Collector(self._is_idle)
         self._attaching = Attaching(listening, self._attach)
@@ -276,5 +276,5 @@ class Program:
 def _way_to_engine(options: Options, program: Listening | None) -> tuple[Link | None, Placement]:
     """Where the first window's jobs run."""
     if program is not None:
-        return Attached(program), "attached"
+        return Attached(program, options.when_left), "attached"
     return (None, "window") if options.in_process else (HostProcess(), "own")
