@@ -17,7 +17,7 @@ from penstock.host import HostGone, Printed
 from penstock_gui.assets import resource
 from penstock_gui.bridge import EngineBridge
 from penstock_gui.docks.output import OutputPanel
-from penstock_gui.docks.output.lines import LINE_LIMIT
+from penstock_gui.docks.output.lines import LINE_LIMIT, LineMaker
 from penstock_gui.docks.output.model import FROM, STREAM, TEXT
 from penstock_gui.document import FlowDocument
 from penstock_gui.session import Session
@@ -178,6 +178,35 @@ def test_older_lines_are_dropped_and_counted_and_an_unfinished_one_is_begun_anew
 
     prints("its end\n", routine="parse")
     assert shown(panel)[-1] == "its end"
+
+
+@pytest.mark.parametrize("lost", [0, 7])
+@pytest.mark.parametrize("end", ["", "half"])
+def test_of_a_burst_no_more_lines_are_made_than_are_kept_and_all_are_counted(
+    lost: int, end: str
+) -> None:
+    maker = LineMaker(LIMIT)
+    maker.take(Printed(1, "7", "read", "stdout", "begun"))
+    taken = maker.take(Printed(2, "7", "read", "stdout", "\n" * 65_536 + end, lost))
+
+    # The first end belongs to what was begun, unless that is among what was left out.
+    lines = 65_536 - (not lost) + bool(lost) + bool(end)
+    assert len(taken.fresh) == LIMIT
+    assert taken.dropped == lines - LIMIT
+    assert taken.extended == (not lost)
+    assert [line.text for line in taken.fresh] == [""] * (LIMIT - bool(end)) + [end] * bool(end)
+
+
+def test_lines_of_a_burst_that_there_is_no_room_for_are_counted_as_dropped(
+    panel: OutputPanel, prints: Printer
+) -> None:
+    prints("".join(f"{n}\n" for n in range(10_000)) + "half", lost=3)
+    prints(" a line\n")
+
+    assert shown(panel) == [*(str(n) for n in range(9_901, 10_000)), "half a line"]
+    assert panel.dropped.text() == "9,902 older lines dropped"
+    panel.clear()
+    assert not panel.dropped.isVisible()
 
 
 @pytest.mark.parametrize(("at", "seen"), [(730, "30"), (200, "21")])

@@ -66,37 +66,58 @@ class OutputLine:
         return all(word in text for word in words)
 
 
-class LineMaker:
-    """Puts printed pieces together; each job, routine and stream has its own unfinished line."""
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """What a piece of text came to.
 
-    def __init__(self) -> None:
+    ``fresh`` are new lines, oldest first. ``extended`` says whether one that was given before has
+    become longer, ``dropped`` how many lines before the fresh ones there is no room for.
+    """
+
+    fresh: list[OutputLine]
+    extended: bool = False
+    dropped: int = 0
+
+
+class LineMaker:
+    """Puts printed pieces together; each job, routine and stream has its own unfinished line.
+
+    Of one piece at most `limit` lines are made: a burst may hold many times of what can be kept.
+    """
+
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
         self._open: dict[_Key, OutputLine] = {}
 
-    def take(self, printed: Printed) -> tuple[list[OutputLine], bool]:
-        """The new lines, and whether one that was given before has become longer."""
+    def take(self, printed: Printed) -> Taken:
+        """Put the next piece to what came before it."""
         key = (printed.job_id, printed.routine, printed.stream)
+        line = self._open.pop(key, None)
+        if line is not None and printed.lost:
+            line.open = False  # its end is among what was left out
+        if line is not None and not line.open:
+            line = None
+        *whole, rest = printed.text.split("\n")
+        extended = line is not None
+        if line is not None and whole:
+            line.extend(whole.pop(0))
+            line.open = False
+            line = None
         fresh: list[OutputLine] = []
-        if printed.lost:
-            self._open.pop(key, None)  # its end is among what was left out
+        count = bool(printed.lost) + len(whole) + (line is None and bool(rest))
+        dropped = max(0, count - self._limit)
+        if printed.lost and not dropped:
             text = f"… {printed.lost:,} characters left out"
             fresh.append(OutputLine(printed.job_id, printed.routine, "lost", text))
-        pieces = printed.text.split("\n")
-        extended = False
-        for number, piece in enumerate(pieces):
-            ends = number < len(pieces) - 1
-            line = self._open.pop(key, None)
-            if line is None or not line.open:
-                if not (piece or ends):
-                    continue
-                line = OutputLine(*key)
-                fresh.append(line)
-            else:
-                extended = True
-            line.extend(piece)
-            line.open = not ends
-            if line.open:
-                self._open[key] = line
-        return fresh, extended
+        fresh += (_line(key, text) for text in whole[max(0, dropped - bool(printed.lost)) :])
+        if line is None and rest:
+            line = OutputLine(*key)
+            fresh.append(line)
+        if line is not None:
+            line.extend(rest)
+            line.open = True
+            self._open[key] = line
+        return Taken(fresh, extended, dropped)
 
     def forget(self) -> None:
         """Whatever comes next begins a line."""
@@ -111,11 +132,11 @@ def last_words(gone: HostGone, lost: bool) -> list[OutputLine]:
     An end that was wanted, and took no job along, is a line by the way.
     """
     if gone.asked and not lost:
-        return [_of_engine("engine", f"The engine's process {gone.pid}: {gone.text}")]
+        return [_line(("", "", "engine"), f"The engine's process {gone.pid}: {gone.text}")]
     written = gone.output.splitlines()
-    shown = [_of_engine("engine", text) for text in written[-MOST_AT_THE_END:]]
+    shown = [_line(("", "", "engine"), text) for text in written[-MOST_AT_THE_END:]]
     head = f"The engine's process {gone.pid} has ended: {gone.text}"
-    return [_of_engine("gone", f"{head}. The last it wrote:" if shown else head), *shown]
+    return [_line(("", "", "gone"), f"{head}. The last it wrote:" if shown else head), *shown]
 
 
 def _overwritten(raw: str) -> str:
@@ -128,7 +149,10 @@ def _overwritten(raw: str) -> str:
     return raw[begin:] if begin else raw
 
 
-def _of_engine(kind: str, text: str) -> OutputLine:
-    line = OutputLine("", "", kind)
+def _line(key: _Key, text: str) -> OutputLine:
+    """A whole one; most need nothing done to them, and they may be many."""
+    if len(text) <= LINE_LIMIT and "\r" not in text:
+        return OutputLine(*key, text)
+    line = OutputLine(*key)
     line.extend(text)
     return line

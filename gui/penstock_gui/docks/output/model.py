@@ -71,8 +71,15 @@ class OutputModel(QAbstractTableModel):
         """Lines kept, shown or filtered out."""
         return len(self._all)
 
-    def append(self, lines: Sequence[OutputLine], extended: bool = False) -> None:
-        """Add a batch, oldest first; ``extended`` says that lines given before have grown."""
+    def append(
+        self, lines: Sequence[OutputLine], extended: bool = False, dropped: int = 0
+    ) -> None:
+        """Add a batch, oldest first.
+
+        ``extended`` says that lines given before have grown, ``dropped`` how many lines of the
+        batch there was no room for.
+        """
+        self.dropped += dropped
         if extended:
             self._follow_open()
         self._close(lines[: -self._limit])

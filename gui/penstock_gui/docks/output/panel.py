@@ -15,7 +15,7 @@ from PySide6.QtWidgets import (
 
 from penstock.host import HostGone, Printed
 from penstock_gui.bridge import PacedTimer
-from penstock_gui.docks.output.lines import LineMaker, OutputLine, last_words
+from penstock_gui.docks.output.lines import LineMaker, OutputLine, Taken, last_words
 from penstock_gui.docks.output.model import LIMIT, OutputFilter, OutputModel
 from penstock_gui.docks.output.table import OutputTable
 from penstock_gui.session import Session
@@ -51,9 +51,10 @@ class OutputPanel(QWidget):
         self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
         self._session = session
         self._theme = theme
-        self._maker = LineMaker()
+        self._maker = LineMaker(limit)
         self._pending: list[OutputLine] = []
         self._extended = False
+        self._dropped = 0
         self.model = OutputModel(self._swatch, self, limit)
         self._timer = PacedTimer(session.bridge.pace, BATCH_MS, single_shot=True, parent=self)
         self._build(run_action)
@@ -71,12 +72,13 @@ class OutputPanel(QWidget):
         """Show what was collected."""
         lines, self._pending = self._pending, []
         extended, self._extended = self._extended, False
+        dropped, self._dropped = self._dropped, 0
         if not lines and not extended:
             return
         following = self.is_following
         top = QPersistentModelIndex(self.table.indexAt(QPoint(0, 0)))
         above = self.table.rowViewportPosition(top.row()) if top.isValid() else 0
-        self.model.append(lines, extended)
+        self.model.append(lines, extended, dropped)
         self._say_counts()
         if following:
             self.table.scrollToBottom()
@@ -101,6 +103,7 @@ class OutputPanel(QWidget):
         """Forget all lines; a line whose end comes later begins anew."""
         self._pending.clear()
         self._extended = False
+        self._dropped = 0
         self._maker.forget()
         self.model.clear()
         self._say_counts()
@@ -207,16 +210,16 @@ class OutputPanel(QWidget):
     # What comes in, and what is shown of it.
 
     def _on_bridge_printed(self, printed: Printed) -> None:
-        fresh, extended = self._maker.take(printed)
-        self._add(fresh, extended)
+        self._add(self._maker.take(printed))
 
     def _on_bridge_host_gone(self, gone: HostGone) -> None:
         self._maker.forget()
-        self._add(last_words(gone, bool(self._session.lost_jobs)))
+        self._add(Taken(last_words(gone, bool(self._session.lost_jobs))))
 
-    def _add(self, lines: list[OutputLine], extended: bool = False) -> None:
-        self._pending.extend(lines)
-        self._extended |= extended
+    def _add(self, taken: Taken) -> None:
+        self._pending.extend(taken.fresh)
+        self._extended |= taken.extended
+        self._dropped += taken.dropped
         if not self._timer.is_active():
             self._timer.start()
 
