@@ -71,9 +71,7 @@ class OutputModel(QAbstractTableModel):
         """Lines kept, shown or filtered out."""
         return len(self._all)
 
-    def append(
-        self, lines: Sequence[OutputLine], extended: bool = False, dropped: int = 0
-    ) -> None:
+    def append(self, lines: Sequence[OutputLine], extended: bool = False, dropped: int = 0) -> None:
         """Add a batch, oldest first.
 
         ``extended`` says that lines given before have grown, ``dropped`` how many lines of the
