@@ -17,6 +17,7 @@ from penstock_gui.widgets.cell import (
     Cell,
 )
 from penstock_gui.widgets.cell_delegate import CellDelegate
+from penstock_gui.widgets.cell_model import NO_PARENT, CellModel, LineModel
 from penstock_gui.widgets.chip import CHIP_HEIGHT, StateChip, chip_width, paint_chip
 from penstock_gui.widgets.dock_header import DockHeader
 from penstock_gui.widgets.elided_label import ElidedLabel
@@ -25,6 +26,7 @@ from penstock_gui.widgets.plain_label import PlainLabel, plain_tip, safe_tip
 from penstock_gui.widgets.row_table import RowTable
 from penstock_gui.widgets.search_line import SearchLine
 from penstock_gui.widgets.steady_label import SteadyLabel
+from penstock_gui.widgets.tool_strip import FlatButton, ToolStrip
 
 __all__ = [
     "BAR_ROLE",
@@ -36,19 +38,24 @@ __all__ = [
     "ICON_COLOR_ROLE",
     "ICON_ROLE",
     "MONO_ROLE",
+    "NO_PARENT",
     "PATH_ROLE",
     "STRONG_ROLE",
     "SWATCH_ROLE",
     "Cell",
     "CellDelegate",
+    "CellModel",
     "DockHeader",
     "ElidedLabel",
     "EmptyState",
+    "FlatButton",
+    "LineModel",
     "PlainLabel",
     "RowTable",
     "SearchLine",
     "StateChip",
     "SteadyLabel",
+    "ToolStrip",
     "chip_width",
     "paint_chip",
     "plain_tip",

@@ -5,18 +5,9 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, Protocol
+from typing import Literal, Protocol
 
-from PySide6.QtCore import (
-    QAbstractTableModel,
-    QModelIndex,
-    QObject,
-    QPersistentModelIndex,
-    QSize,
-    Qt,
-    QTimer,
-    Signal,
-)
+from PySide6.QtCore import QObject, QSize, Qt, QTimer, Signal
 from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import (
     QComboBox,
@@ -25,14 +16,13 @@ from PySide6.QtWidgets import (
     QLabel,
     QPushButton,
     QStackedWidget,
-    QToolButton,
     QVBoxLayout,
     QWidget,
 )
 
 from penstock.host import Grant
 from penstock_gui.theme import Theme
-from penstock_gui.widgets import CELL_ROLE, Cell, PlainLabel, RowTable, plain_tip, safe_tip
+from penstock_gui.widgets import Cell, CellModel, FlatButton, PlainLabel, RowTable, safe_tip
 from penstock_gui.widgets.wording import clock, duration, one_line
 
 REFRESH_MS = 1_000
@@ -53,10 +43,6 @@ _LEAVINGS: tuple[tuple[Leaving, str], ...] = (
     ("resume", "go on"),
     ("hold", "stay held until somebody attaches again"),
 )
-_RIGHT = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
-_LEFT = Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter
-_Index = QModelIndex | QPersistentModelIndex
-_NO_PARENT = QModelIndex()
 
 
 class Listens(Protocol):
@@ -83,11 +69,11 @@ class Attaching:
     attach: Callable[[Listens, Leaving], object]
 
 
-class ListenersModel(QAbstractTableModel):
+class ListenersModel(CellModel):
     """A row per program, the one that began last on top."""
 
     def __init__(self, parent: QObject | None = None) -> None:
-        super().__init__(parent)
+        super().__init__(HEADERS, (PROCESS, SINCE), parent)
         self._rows: list[Listens] = []
         self._now = 0.0
 
@@ -114,34 +100,11 @@ class ListenersModel(QAbstractTableModel):
         key = _key(listener) if listener is not None else None
         return next((row for row, one in enumerate(self._rows) if _key(one) == key), -1)
 
-    def rowCount(self, parent: _Index = _NO_PARENT) -> int:
-        return 0 if parent.isValid() else len(self._rows)
+    def count(self) -> int:
+        return len(self._rows)
 
-    def columnCount(self, parent: _Index = _NO_PARENT) -> int:
-        return 0 if parent.isValid() else len(HEADERS)
-
-    def headerData(
-        self, section: int, orientation: Qt.Orientation, role: int = Qt.ItemDataRole.DisplayRole
-    ) -> Any:
-        if orientation != Qt.Orientation.Horizontal:
-            return None
-        if role == Qt.ItemDataRole.TextAlignmentRole:
-            return _RIGHT if section in (PROCESS, SINCE) else _LEFT
-        return HEADERS[section] if role == Qt.ItemDataRole.DisplayRole else None
-
-    def data(self, index: _Index, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
-        one = self.listener(index.row())
-        if one is None:
-            return None
-        if role == CELL_ROLE:
-            return self._cell(one, index.column())
-        if role == Qt.ItemDataRole.DisplayRole:
-            return self._cell(one, index.column()).text
-        if role == Qt.ItemDataRole.ToolTipRole:
-            return plain_tip(_tip(one, index.column()))
-        return None
-
-    def _cell(self, one: Listens, column: int) -> Cell:
+    def cell(self, row: int, column: int) -> Cell:
+        one = self._rows[row]
         if column == NAME:
             return Cell(one_line(one.name, 200), font="body.strong", icon="plug", is_path=True)
         if column == PROCESS:
@@ -149,6 +112,12 @@ class ListenersModel(QAbstractTableModel):
         if column == SINCE:
             return Cell(duration(max(0.0, self._now - one.since)), color="text.2", right=True)
         return Cell(_GRANTS[one.grant][0], color="text.2")
+
+    def tip(self, row: int, column: int) -> str:
+        one = self._rows[row]
+        if column == SINCE:
+            return f"since {clock(one.since)}"
+        return _GRANTS[one.grant][1] if column == GRANT else one_line(one.name, 200)
 
 
 class AttachDialog(QDialog):
@@ -263,11 +232,7 @@ class AttachDialog(QDialog):
         )
         code = PlainLabel(theme, CODE, font="mono")
         code.setAccessibleName("Lines to put into a program")
-        self.copy_button = QToolButton()
-        self.copy_button.setObjectName("flat")
-        self.copy_button.setIconSize(QSize(14, 14))
-        self.copy_button.setToolTip("Copy the two lines")
-        self.copy_button.setAccessibleName("Copy the two lines")
+        self.copy_button = FlatButton(theme, "copy", "Copy the two lines")
         self.copy_button.clicked.connect(lambda: QGuiApplication.clipboard().setText(CODE))
         other = f"Or change nothing, and start it with {VARIABLE} in its environment."
         line = QHBoxLayout()
@@ -300,7 +265,6 @@ class AttachDialog(QDialog):
     def _tint(self) -> None:
         theme, ratio = self._theme, self.devicePixelRatioF()
         self._glyph.setPixmap(theme.pixmap("plug", "text.2", 20, ratio))
-        self.copy_button.setIcon(theme.icon("copy", size=14))
 
     def _chosen(self) -> Listens | None:
         rows = self.table.selectionModel().selectedRows()
@@ -318,9 +282,3 @@ class AttachDialog(QDialog):
 
 def _key(listener: Listens) -> tuple[int, str, float]:
     return listener.pid, listener.name, listener.since
-
-
-def _tip(one: Listens, column: int) -> str:
-    if column == SINCE:
-        return f"since {clock(one.since)}"
-    return _GRANTS[one.grant][1] if column == GRANT else one_line(one.name, 200)

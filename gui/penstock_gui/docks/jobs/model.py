@@ -3,27 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any
 
-from PySide6.QtCore import QAbstractTableModel, QModelIndex, QObject, QPersistentModelIndex, Qt
+from PySide6.QtCore import QObject
 
 from penstock.observe import JobView
 from penstock_gui.docks.jobs.line import JobLine, job_line
-from penstock_gui.widgets import CELL_ROLE, Cell, plain_tip
+from penstock_gui.widgets import NO_PARENT, Cell, CellModel
 
 HEADERS = ("Job", "State", "Progress", "Started", "Duration")
 JOB, STATE, PROGRESS, STARTED, DURATION = range(5)
-_RIGHT = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
-_LEFT = Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter
-_Index = QModelIndex | QPersistentModelIndex
-_NO_PARENT = QModelIndex()
 
 
-class JobsModel(QAbstractTableModel):
+class JobsModel(CellModel):
     """Rows of jobs; each row is one `JobLine`, recomputed only when told to."""
 
     def __init__(self, views: Mapping[str, JobView], parent: QObject | None = None) -> None:
-        super().__init__(parent)
+        super().__init__(HEADERS, (STARTED, DURATION), parent)
         self._views = views
         self._lines: list[JobLine] = []
 
@@ -42,7 +37,7 @@ class JobsModel(QAbstractTableModel):
             else:
                 self._change(row, line)
         if fresh:
-            self.beginInsertRows(_NO_PARENT, 0, len(fresh) - 1)
+            self.beginInsertRows(NO_PARENT, 0, len(fresh) - 1)
             self._lines[:0] = reversed(fresh)
             self.endInsertRows()
 
@@ -74,30 +69,15 @@ class JobsModel(QAbstractTableModel):
         parts = ((running, "running"), (held, "paused"), (stalled, "stalled"))
         return ", ".join(f"{count} {word}" for count, word in parts if count)
 
-    def rowCount(self, parent: _Index = _NO_PARENT) -> int:
-        return 0 if parent.isValid() else len(self._lines)
+    def count(self) -> int:
+        return len(self._lines)
 
-    def columnCount(self, parent: _Index = _NO_PARENT) -> int:
-        return 0 if parent.isValid() else len(HEADERS)
+    def cell(self, row: int, column: int) -> Cell:
+        return _cells(self._lines[row])[column]
 
-    def headerData(
-        self, section: int, orientation: Qt.Orientation, role: int = Qt.ItemDataRole.DisplayRole
-    ) -> Any:
-        if orientation != Qt.Orientation.Horizontal:
-            return None
-        if role == Qt.ItemDataRole.TextAlignmentRole:
-            return _RIGHT if section >= STARTED else _LEFT
-        return HEADERS[section] if role == Qt.ItemDataRole.DisplayRole else None
-
-    def data(self, index: _Index, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
-        line = self.line(index.row())
-        if line is None:
-            return None
-        if role == CELL_ROLE:
-            return _cells(line)[index.column()]
-        if role == Qt.ItemDataRole.DisplayRole:
-            return _cells(line)[index.column()].text
-        return _tooltip(line, index.column()) if role == Qt.ItemDataRole.ToolTipRole else None
+    def tip(self, row: int, column: int) -> str:
+        line = self._lines[row]
+        return line.why if column == PROGRESS else f"job {line.job_id} {line.state}"
 
 
 def _cells(line: JobLine) -> tuple[Cell, ...]:
@@ -116,7 +96,3 @@ def _cells(line: JobLine) -> tuple[Cell, ...]:
         Cell(line.started, color=quiet, right=True, held=held),
         Cell(line.duration, color=color, right=True, held=held),
     )
-
-
-def _tooltip(line: JobLine, column: int) -> str:
-    return plain_tip(line.why if column == PROGRESS else f"job {line.job_id} {line.state}")

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QSize, Qt
+from PySide6.QtCore import Qt
 from PySide6.QtGui import QGuiApplication
-from PySide6.QtWidgets import QHBoxLayout, QPlainTextEdit, QToolButton, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QPlainTextEdit, QVBoxLayout, QWidget
 
 from penstock_gui.theme import Theme
-from penstock_gui.widgets import PlainLabel
+from penstock_gui.widgets import FlatButton, PlainLabel
 
 
 class DetailsPane(QWidget):
@@ -15,12 +15,11 @@ class DetailsPane(QWidget):
 
     def __init__(self, theme: Theme) -> None:
         super().__init__()
-        self._theme = theme
         self.setObjectName("panel")
         self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
         self._title = PlainLabel(theme, font="body.strong", selectable=False)
-        self.copy_button = self._button("copy", "Copy all of it")
-        self.close_button = self._button("x", "Close; choosing a line opens it again")
+        self.copy_button = FlatButton(theme, "copy", "Copy all of it")
+        self.close_button = FlatButton(theme, "x", "Close; choosing a line opens it again")
         self.text = QPlainTextEdit()
         self.text.setReadOnly(True)
         self.text.setLineWrapMode(QPlainTextEdit.LineWrapMode.NoWrap)
@@ -29,8 +28,6 @@ class DetailsPane(QWidget):
         self._lay_out()
         self.copy_button.clicked.connect(self.copy)
         self.close_button.clicked.connect(self.hide)
-        theme.changed.connect(self._dress)
-        self._dress()
         self.hide()
 
     def show_text(self, title: str, text: str) -> None:
@@ -44,15 +41,6 @@ class DetailsPane(QWidget):
         """Put the text on the clipboard."""
         QGuiApplication.clipboard().setText(self.text.toPlainText())
 
-    def _button(self, icon: str, tip: str) -> QToolButton:
-        button = QToolButton()
-        button.setObjectName("flat")
-        button.setIconSize(QSize(14, 14))
-        button.setToolTip(tip)
-        button.setAccessibleName(tip)
-        button.setProperty("glyph", icon)
-        return button
-
     def _lay_out(self) -> None:
         strip = QHBoxLayout()
         strip.setContentsMargins(10, 2, 8, 2)
@@ -65,7 +53,3 @@ class DetailsPane(QWidget):
         rows.setSpacing(0)
         rows.addLayout(strip)
         rows.addWidget(self.text)
-
-    def _dress(self) -> None:
-        for button in (self.copy_button, self.close_button):
-            button.setIcon(self._theme.icon(str(button.property("glyph")), size=14))

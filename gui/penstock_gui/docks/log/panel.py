@@ -5,13 +5,11 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
-from PySide6.QtCore import QModelIndex, QPersistentModelIndex, QPoint, QSize, Qt
+from PySide6.QtCore import QModelIndex, QPersistentModelIndex, QPoint, Qt
 from PySide6.QtGui import QAction
 from PySide6.QtWidgets import (
-    QHBoxLayout,
     QSplitter,
     QStackedWidget,
-    QToolButton,
     QVBoxLayout,
     QWidget,
 )
@@ -24,7 +22,14 @@ from penstock_gui.docks.log.losses import LossWatch
 from penstock_gui.docks.log.model import LIMIT, LogModel
 from penstock_gui.session import Session
 from penstock_gui.theme import Theme
-from penstock_gui.widgets import EmptyState, PlainLabel, RowTable, SearchLine
+from penstock_gui.widgets import (
+    EmptyState,
+    FlatButton,
+    PlainLabel,
+    RowTable,
+    SearchLine,
+    ToolStrip,
+)
 from penstock_gui.widgets.wording import clock_ms, plural
 
 BATCH_MS = 50
@@ -62,7 +67,6 @@ class LogPanel(QWidget):
         self._build(run_action)
         self._connect()
         self._say_counts()
-        self._dress()
 
     def flush(self) -> None:
         """Show what was collected."""
@@ -82,9 +86,8 @@ class LogPanel(QWidget):
         self.search = SearchLine(self._theme, "Filter log")
         self.count = PlainLabel(self._theme, color="state.failed", font="body.strong")
         self.dropped = PlainLabel(self._theme, color="text.3")
-        self.only_failures = self._button("funnel", "Show failures only")
-        self.only_failures.setCheckable(True)
-        self.clear_button = self._button("trash", "Clear the log")
+        self.only_failures = FlatButton(self._theme, "funnel", "Show failures only", checkable=True)
+        self.clear_button = FlatButton(self._theme, "trash", "Clear the log")
         self.table = RowTable(self._theme)
         self.table.setModel(self.model)
         self.table.setAccessibleName("Log")
@@ -103,36 +106,12 @@ class LogPanel(QWidget):
         rows = QVBoxLayout(self)
         rows.setContentsMargins(0, 0, 0, 0)
         rows.setSpacing(0)
-        rows.addWidget(self._strip())
+        others = (self.dropped, self.count, self.only_failures, self.clear_button)
+        rows.addWidget(ToolStrip(self._theme, self.search, *others, spacing=8))
         rows.addWidget(split)
 
     def _nothing(self, title: str, why: str, button: QAction | None = None) -> QWidget:
         return EmptyState(self._theme, "scroll-text", title, why, button)
-
-    def _button(self, icon: str, tip: str) -> QToolButton:
-        button = QToolButton()
-        button.setObjectName("flat")
-        button.setIconSize(QSize(14, 14))
-        button.setToolTip(tip)
-        button.setAccessibleName(tip)
-        button.setProperty("glyph", icon)
-        return button
-
-    def _strip(self) -> QWidget:
-        strip = QWidget()
-        strip.setObjectName("panel")
-        strip.setFixedHeight(self._theme.px("size.tabs"))
-        row = QHBoxLayout(strip)
-        row.setContentsMargins(8, 0, 8, 0)
-        row.setSpacing(8)
-        self.search.setMaximumWidth(220)
-        row.addWidget(self.search, 1)
-        row.addStretch(1)
-        row.addWidget(self.dropped)
-        row.addWidget(self.count)
-        row.addWidget(self.only_failures)
-        row.addWidget(self.clear_button)
-        return strip
 
     def _connect(self) -> None:
         self._session.bridge.told.connect(self._on_bridge_told)
@@ -148,7 +127,6 @@ class LogPanel(QWidget):
         self.table.clicked.connect(self._on_table_chosen)
         self.table.activated.connect(self._on_table_chosen)
         self.table.selectionModel().selectionChanged.connect(self._on_table_selection_changed)
-        self._theme.changed.connect(self._dress)
 
     def _on_bridge_told(self, told: object) -> None:
         if isinstance(told, JobEnded):
@@ -194,14 +172,14 @@ class LogPanel(QWidget):
 
     def _on_table_selection_changed(self) -> None:
         rows = self.table.selectionModel().selectedRows()
-        entry = self.model.entry(rows[0].row()) if rows else None
+        entry = self.model.line(rows[0].row()) if rows else None
         if entry is None:
             self.details.hide()
         else:
             self.details.show_text(f"{clock_ms(entry.time)}  {entry.source}", entry.details)
 
     def _on_table_chosen(self, index: QModelIndex) -> None:
-        entry = self.model.entry(index.row())
+        entry = self.model.line(index.row())
         if entry is None:
             return
         session = self._session
@@ -209,7 +187,3 @@ class LogPanel(QWidget):
             session.show_job(entry.job_id)
         if entry.routine in session.document.ids():
             session.select_routine(entry.routine, centre=True)
-
-    def _dress(self) -> None:
-        for button in (self.only_failures, self.clear_button):
-            button.setIcon(self._theme.icon(str(button.property("glyph")), size=14))

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QModelIndex, QPersistentModelIndex, QPoint, QSize, Qt
+from PySide6.QtCore import QModelIndex, QPersistentModelIndex, QPoint, Qt
 from PySide6.QtGui import QAction, QGuiApplication
 from PySide6.QtWidgets import (
     QAbstractItemView,
-    QHBoxLayout,
     QStackedWidget,
-    QToolButton,
     QVBoxLayout,
     QWidget,
 )
@@ -20,7 +18,7 @@ from penstock_gui.docks.output.model import LIMIT, OutputFilter, OutputModel
 from penstock_gui.docks.output.table import OutputTable
 from penstock_gui.session import Session
 from penstock_gui.theme import Theme
-from penstock_gui.widgets import EmptyState, PlainLabel, SearchLine
+from penstock_gui.widgets import EmptyState, FlatButton, PlainLabel, SearchLine, ToolStrip
 from penstock_gui.widgets.wording import plural
 
 BATCH_MS = 50
@@ -60,7 +58,6 @@ class OutputPanel(QWidget):
         self._build(run_action)
         self._connect()
         self._refilter()
-        self._dress()
 
     @property
     def is_following(self) -> bool:
@@ -119,15 +116,18 @@ class OutputPanel(QWidget):
         self.search = SearchLine(self._theme, "Search output")
         self.dropped = PlainLabel(self._theme, color="text.3", font="caption")
         self.dropped.setContentsMargins(8, 2, 8, 2)
-        self.only_job = self._toggle("layers", "Only the shown job")
-        self.only_routine = self._toggle(
-            "crosshair", "Only the selected routines; without a selection, all"
+        self.only_job = FlatButton(self._theme, "layers", "Only the shown job", checkable=True)
+        self.only_routine = FlatButton(
+            self._theme,
+            "crosshair",
+            "Only the selected routines; without a selection, all",
+            checkable=True,
         )
         self.streams = {name: self._stream(name) for name in _STREAMS}
-        self.copy_button = self._button(
-            "copy", "Copy the chosen lines, or all that are shown (Ctrl+C)"
+        self.copy_button = FlatButton(
+            self._theme, "copy", "Copy the chosen lines, or all that are shown (Ctrl+C)"
         )
-        self.clear_button = self._button("trash", "Clear the output")
+        self.clear_button = FlatButton(self._theme, "trash", "Clear the output")
         self.table = OutputTable(self._theme, self.model)
         self._stack = QStackedWidget()
         self._stack.addWidget(self._nothing("Nothing printed yet", _FILLS, run_action))
@@ -136,58 +136,22 @@ class OutputPanel(QWidget):
         rows = QVBoxLayout(self)
         rows.setContentsMargins(0, 0, 0, 0)
         rows.setSpacing(0)
-        rows.addWidget(self._strip())
+        toggles = (self.only_job, self.only_routine, *self.streams.values())
+        buttons = (*toggles, self.copy_button, self.clear_button)
+        rows.addWidget(ToolStrip(self._theme, self.search, *buttons))
         rows.addWidget(self.dropped)
         rows.addWidget(self._stack)
 
     def _nothing(self, title: str, why: str, button: QAction | None = None) -> QWidget:
         return EmptyState(self._theme, "terminal", title, why, button)
 
-    def _button(self, icon: str, tip: str) -> QToolButton:
-        button = QToolButton()
-        button.setObjectName("flat")
-        button.setIconSize(QSize(14, 14))
-        button.setToolTip(tip)
-        button.setAccessibleName(tip)
-        button.setProperty("glyph", icon)
-        return button
-
-    def _toggle(self, icon: str, tip: str) -> QToolButton:
-        button = self._button(icon, tip)
-        button.setCheckable(True)
-        return button
-
-    def _stream(self, name: str) -> QToolButton:
-        button = self._toggle("", f"Lines of {name}")
+    def _stream(self, name: str) -> FlatButton:
+        button = FlatButton(self._theme, "", f"Lines of {name}", checkable=True)
         button.setText(name.removeprefix("std"))
         button.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextOnly)
         button.setFont(self._theme.font("ui.strong"))
         button.setChecked(True)
         return button
-
-    def _strip(self) -> QWidget:
-        strip = QWidget()
-        strip.setObjectName("panel")
-        strip.setFixedHeight(self._theme.px("size.tabs"))
-        row = QHBoxLayout(strip)
-        row.setContentsMargins(8, 0, 8, 0)
-        row.setSpacing(4)
-        self.search.setMaximumWidth(220)
-        row.addWidget(self.search, 2)
-        row.addStretch(1)
-        for button in self._buttons:
-            row.addWidget(button)
-        return strip
-
-    @property
-    def _buttons(self) -> tuple[QToolButton, ...]:
-        return (
-            self.only_job,
-            self.only_routine,
-            *self.streams.values(),
-            self.copy_button,
-            self.clear_button,
-        )
 
     def _connect(self) -> None:
         session = self._session
@@ -205,7 +169,6 @@ class OutputPanel(QWidget):
         self.table.copy_wanted.connect(self.copy)
         self.table.clicked.connect(self._on_table_chosen)
         self.table.activated.connect(self._on_table_chosen)
-        self._theme.changed.connect(self._dress)
 
     # What comes in, and what is shown of it.
 
@@ -259,8 +222,3 @@ class OutputPanel(QWidget):
             session.show_job(line.job_id)
         if line.routine in session.document.ids():
             session.select_routine(line.routine, centre=True)
-
-    def _dress(self) -> None:
-        for button in self._buttons:
-            if button.property("glyph"):
-                button.setIcon(self._theme.icon(str(button.property("glyph")), size=14))

@@ -3,27 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import Any
 
-from PySide6.QtCore import QAbstractTableModel, QModelIndex, QObject, QPersistentModelIndex, Qt
+from PySide6.QtCore import QObject
 
 from penstock.host import ThreadInfo
 from penstock_gui.docks.threads.roles import meaning_of, place_of, role_of, short_name
 from penstock_gui.theme import state_word
-from penstock_gui.widgets import CELL_ROLE, Cell, plain_tip
+from penstock_gui.widgets import NO_PARENT, Cell, CellModel
 from penstock_gui.widgets.wording import NONE, duration, one_line
 
 HEADERS = ("Thread", "State", "Job", "Routine", "Since")
 THREAD, STATE, JOB, ROUTINE, SINCE = range(5)
-_RIGHT = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
-_LEFT = Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter
-_Index = QModelIndex | QPersistentModelIndex
-_NO_PARENT = QModelIndex()
 _Key = tuple[int, str, str]
 _Cells = tuple[Cell, ...]
 
 
-class ThreadsModel(QAbstractTableModel):
+class ThreadsModel(CellModel):
     """Rows of live threads. Rows stay where they are while their thread lives.
 
     Only cells that look different are told as changed: the window has little time to paint while
@@ -34,7 +29,7 @@ class ThreadsModel(QAbstractTableModel):
     def __init__(
         self, swatch: Callable[[str, str], int | None], parent: QObject | None = None
     ) -> None:
-        super().__init__(parent)
+        super().__init__(HEADERS, (SINCE,), parent)
         self._swatch = swatch
         self._rows: list[ThreadInfo] = []
         self._cells: list[_Cells] = []
@@ -54,12 +49,12 @@ class ThreadsModel(QAbstractTableModel):
         self._show()
 
     def _remove(self, row: int) -> None:
-        self.beginRemoveRows(_NO_PARENT, row, row)
+        self.beginRemoveRows(NO_PARENT, row, row)
         del self._rows[row], self._cells[row]
         self.endRemoveRows()
 
     def _insert(self, row: int, info: ThreadInfo) -> None:
-        self.beginInsertRows(_NO_PARENT, row, row)
+        self.beginInsertRows(NO_PARENT, row, row)
         self._rows.insert(row, info)
         self._cells.insert(row, self._cells_of(info))
         self.endInsertRows()
@@ -105,30 +100,17 @@ class ThreadsModel(QAbstractTableModel):
         """The thread of a row, None beyond the table."""
         return self._rows[row] if 0 <= row < len(self._rows) else None
 
-    def rowCount(self, parent: _Index = _NO_PARENT) -> int:
-        return 0 if parent.isValid() else len(self._rows)
+    def count(self) -> int:
+        return len(self._rows)
 
-    def columnCount(self, parent: _Index = _NO_PARENT) -> int:
-        return 0 if parent.isValid() else len(HEADERS)
+    def cell(self, row: int, column: int) -> Cell:
+        return self._cells[row][column]
 
-    def headerData(
-        self, section: int, orientation: Qt.Orientation, role: int = Qt.ItemDataRole.DisplayRole
-    ) -> Any:
-        if orientation != Qt.Orientation.Horizontal:
-            return None
-        if role == Qt.ItemDataRole.TextAlignmentRole:
-            return _RIGHT if section == SINCE else _LEFT
-        return HEADERS[section] if role == Qt.ItemDataRole.DisplayRole else None
-
-    def data(self, index: _Index, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
-        row = index.row()
-        if not 0 <= row < len(self._cells):
-            return None
-        if role == CELL_ROLE:
-            return self._cells[row][index.column()]
-        if role == Qt.ItemDataRole.DisplayRole:
-            return self._cells[row][index.column()].text
-        return _tooltip(self._rows[row]) if role == Qt.ItemDataRole.ToolTipRole else None
+    def tip(self, row: int, column: int) -> str:
+        info = self._rows[row]
+        kind = "daemon" if info.daemon else "not a daemon: the process waits for it at its end"
+        name = one_line(info.name, 200)
+        return f"{name}\n{meaning_of(info)}\nnumber {info.ident}, {kind}"
 
 
 _NOTHING = Cell(NONE, color="text.3")
@@ -136,9 +118,3 @@ _NOTHING = Cell(NONE, color="text.3")
 
 def _key(info: ThreadInfo) -> _Key:
     return info.ident, info.name, info.role
-
-
-def _tooltip(info: ThreadInfo) -> str:
-    kind = "daemon" if info.daemon else "not a daemon: the process waits for it at its end"
-    name = one_line(info.name, 200)
-    return plain_tip(f"{name}\n{meaning_of(info)}\nnumber {info.ident}, {kind}")
