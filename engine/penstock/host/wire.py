@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
@@ -40,6 +41,7 @@ MAX_CHARACTERS = 2 * DISPLAY_CHARACTERS
 _FINAL = frozenset({"COMPLETED", "FAILED", "CANCELLED"})
 _DISPLAY = (ActivationFailed, Printed)
 _NEVER_TOLD = (*COMMAND_TYPES, HostGone)
+_log = logging.getLogger(__name__)
 
 
 class Inbox:
@@ -244,7 +246,11 @@ class Wire:
                         self._on_told(one)
         except (Gone, WireError) as error:
             why = str(error)
+        except Exception as error:  # noqa: BLE001 -- a fault of ours must not leave a window waiting
+            _log.exception("what a host told can't be taken in")
+            why = f"what it told can't be taken in: {type(error).__name__}"
         self._on_gone(why)
+        self._connection.close()  # the host needn't tell any more
 
     def _write(self) -> None:
         while (batch := self._next_batch()) is not None:
@@ -253,6 +259,10 @@ class Wire:
                     self._connection.send(frame)
             except Gone:
                 return  # the reader says it
+            except Exception:  # noqa: BLE001 -- likewise
+                _log.exception("commands can't be sent, and the connection is closed")
+                self._connection.close()
+                return
 
     def _next_batch(self) -> list[Command] | None:
         """All that waits; None once nothing more is to be sent."""

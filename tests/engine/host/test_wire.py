@@ -2,8 +2,19 @@
 
 from __future__ import annotations
 
-from penstock.host import Answer, DisplayLost, HostGone, Printed, StartRefused, Told
-from penstock.host.wire import LOST, Inbox, JobsHeard, Tail
+import socket
+import threading
+from queue import SimpleQueue
+from typing import Any
+
+import pytest
+
+from helpers.hosted import DEADLINE
+from penstock.host import Answer, DisplayLost, HostGone, Printed, StartRefused, Told, wire
+from penstock.host.codec import encode
+from penstock.host.commands import Command, Pause
+from penstock.host.transport import Connection, Gone
+from penstock.host.wire import LOST, Inbox, JobsHeard, Tail, Wire
 from penstock.observe import (
     ActivationFailed,
     FailureSummary,
@@ -186,3 +197,64 @@ def test_the_tail_is_the_last_of_what_was_written() -> None:
 
     tail.add(b"x" * 100 + b"\xff!")
     assert tail.text() == "xxxxxxxx\\xff!"
+
+
+class Ends:
+    """A wire over a connection whose other end is `there`, and why nothing comes any more."""
+
+    def __init__(self) -> None:
+        here, there = socket.socketpair()
+        self.there = Connection(there)
+        self.commands: SimpleQueue[Command | None] = SimpleQueue()
+        self.why = ""
+        self.is_gone = threading.Event()
+        self.wire = Wire(
+            Connection(here), self.commands, Inbox(), JobsHeard(), lambda _up: None, self._on_gone
+        )
+
+    def _on_gone(self, why: str) -> None:
+        self.why = why
+        self.is_gone.set()
+
+    def close(self) -> None:
+        self.wire.close()
+        self.there.close()
+
+
+def test_a_fault_in_taking_in_what_comes_is_told_as_the_end(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fail(*_: Any) -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(JobsHeard, "hear", fail)
+    ends = Ends()
+    try:
+        ends.there.send(encode([held(1)]))
+
+        assert ends.is_gone.wait(DEADLINE)
+        assert "ZeroDivisionError" in ends.why
+        with pytest.raises(Gone):
+            ends.there.receive(DEADLINE)
+    finally:
+        ends.close()
+    assert "can't be taken in" in caplog.text
+    caplog.clear()
+
+
+def test_a_fault_in_sending_is_told_as_the_end(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fail(*_: Any) -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(wire, "encode", fail)
+    ends = Ends()
+    try:
+        ends.commands.put(Pause(None))
+
+        assert ends.is_gone.wait(DEADLINE)
+    finally:
+        ends.close()
+    assert "can't be sent" in caplog.text
+    caplog.clear()
