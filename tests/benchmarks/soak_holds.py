@@ -37,10 +37,11 @@ class Setting:
 
 
 class Bodies:
-    """How many bodies ran at once, and what reached the end."""
+    """How many bodies ran at once, and what reached the end; `sources` have begun."""
 
     def __init__(self) -> None:
         self.seen: list[int] = []
+        self.sources = 0
         self.most = 0
         self._now = 0
         self._lock = threading.Lock()
@@ -62,11 +63,13 @@ def chain(setting: Setting, bodies: Bodies) -> Flow:
         out = Event(int)
 
         def logic(self) -> Any:
+            bodies.sources += 1
             for i in range(setting.messages):
                 self.out.emit(i)
 
     class Generated(Numbers):
         def logic(self) -> Any:
+            bodies.sources += 1
             for i in range(setting.messages):
                 self.out.emit(i)
                 yield
@@ -141,23 +144,25 @@ def hold(setting: Setting, debugger: Debugger, job: JobState, bodies: Bodies) ->
     time.sleep(0.001)  # time in which something could move, were it not held
     if len(bodies.seen) != before:
         return "something moved while the job was held"
-    return steps(setting, debugger, job) or counters(setting, job)
+    return steps(setting, debugger, job, bodies) or counters(setting, job)
 
 
-def steps(setting: Setting, debugger: Debugger, job: JobState) -> str | None:
+def steps(setting: Setting, debugger: Debugger, job: JobState, bodies: Bodies) -> str | None:
     for _ in range(setting.steps):
-        before = activations(job)
+        before = activations(job, bodies)
         debugger.step(job.id)
         if debugger.wait_held(job.id, LIMIT) is None:
             return None if job.status.is_final else "a step didn't hold again"
-        started = activations(job) - before
+        started = activations(job, bodies) - before
         if started != 1 and not (started == 0 and setting.generator):
             return f"a step let {started} activations go"
     return None
 
 
-def activations(job: JobState) -> int:
-    return sum(routine.activations for routine in job.routines.values())
+def activations(job: JobState, bodies: Bodies) -> int:
+    """How many have gone: a source when it begins, for it may stand in `emit`; others at the end."""
+    ended = sum(count.activations for id_, count in job.routines.items() if id_ != "source")
+    return ended + bodies.sources
 
 
 def counters(setting: Setting, job: JobState) -> str | None:
