@@ -160,7 +160,7 @@ def steps(setting: Setting, debugger: Debugger, job: JobState, bodies: Bodies) -
 
 
 def activations(job: JobState, bodies: Bodies) -> int:
-    """How many have gone: a source when it begins, for it may stand in `emit`; others at the end."""
+    """How many have gone: a source when it begins, as it may stand in `emit`, others at the end."""
     ended = sum(count.activations for id_, count in job.routines.items() if id_ != "source")
     return ended + bodies.sources
 

@@ -29,7 +29,6 @@ from penstock.host.output import (
 )
 from penstock.host.protocol import Printed
 
-DEADLINE = 20.0
 TIMEOUT = 20.0
 
 
@@ -357,25 +356,28 @@ def test_lines_nobody_ends_are_bounded(streams: Streams, persons: list[Person]) 
     assert len(captured.lines) == MAX_SOURCES
 
 
-def test_several_threads_lose_nothing_and_mix_no_line(streams: Streams) -> None:
+def test_several_threads_lose_nothing_and_mix_no_line(
+    streams: Streams, switch_interval: None
+) -> None:
     """As long as no line stands unended while it is looked at twice."""
+    sys.setswitchinterval(1e-6)
     streams.start()
     together = threading.Barrier(5)
 
     def talk(name: int) -> None:
         for number in range(300):
             if not number % 10:
-                together.wait(DEADLINE)
+                together.wait(TIMEOUT)
             print(name, number)
 
     told: list[Printed] = []
     with ThreadPoolExecutor(4) as pool:
         talks = [pool.submit(talk, name) for name in range(4)]
         for _ in range(30):
-            together.wait(DEADLINE)
+            together.wait(TIMEOUT)
             told += streams.capture.take()
         for one in talks:
-            one.result(DEADLINE)
+            one.result(TIMEOUT)
     told += streams.capture.take()
 
     assert not [one for one in told if one.lost]
