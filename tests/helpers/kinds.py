@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 from helpers.conservation import DEADLINE, finished
 from helpers.flows import flow_of, routine
+from helpers.waiting import until
 from penstock import JobState, JobStatus, Routine, Runtime, Slot
 
 Kind = Literal["plain", "generator", "async"]
@@ -118,6 +119,12 @@ def post(runtime: Runtime, job: JobState, slot: str, *values: Any) -> None:
     """Put each value into a slot of ``r``."""
     for value in values:
         runtime.post(job.id, f"r.{slot}", value, timeout=DEADLINE)
+
+
+def posted(job: JobState, place: str, many: int) -> None:
+    """Until that many messages have come to the slot."""
+    routine_id, _, name = place.partition(".")
+    until(lambda: job.routines[routine_id].slots[name].posted == many)
 
 
 def closed(runtime: Runtime, job: JobState, status: JobStatus = JobStatus.COMPLETED) -> JobState:
