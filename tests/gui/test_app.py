@@ -9,6 +9,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -17,7 +18,7 @@ from PySide6.QtCore import QObject
 from PySide6.QtGui import QImage
 from pytestqt.qtbot import QtBot
 
-from penstock.host import HostProcess, WhenWindowGoes
+from penstock.host import Answer, HostProcess, Told, WhenWindowGoes
 from penstock_gui.app.collector import FULL_EVERY, FULL_WHEN_IDLE, Collector
 from penstock_gui.app.crash_log import CrashLog
 from penstock_gui.app.desk import Desk
@@ -331,3 +332,57 @@ def test_what_is_answered_at_the_window_s_end_reaches_the_engine(qtbot: QtBot) -
     desk.end(1.0)
 
     assert heard == ["hold"]
+
+
+class Slow(HostProcess):
+    """A link that is left only once it is let; what is drained after that began is noted."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.may_end = threading.Event()
+        self.closing = threading.Event()
+        self.left_on: threading.Thread | None = None
+        self.drained_late = False
+
+    def drain(self) -> tuple[Told | Answer, ...]:
+        self.drained_late |= self.closing.is_set()
+        return super().drain()
+
+    def close(self, timeout: float = 5.0) -> None:
+        self.closing.set()
+        if self.may_end.wait(timeout):
+            super().close()
+            self.left_on = threading.current_thread()
+
+
+def test_other_windows_go_on_while_one_lets_its_engine_go(qtbot: QtBot) -> None:
+    link = Slow()
+    desk = Desk(Theme("dark"), Settings(), link, "own", lambda folder: True)
+    desk.leave(20.0)
+
+    assert desk.is_left
+    assert not desk.is_over
+    qtbot.wait(50)  # the bridge drains nothing meanwhile
+    link.may_end.set()
+    qtbot.waitUntil(lambda: desk.is_over, timeout=20_000)
+    desk.end(1.0)
+
+    assert link.left_on not in (None, threading.main_thread())
+    assert not link.drained_late
+
+
+def test_the_end_waits_until_the_engine_has_been_let_go(qtbot: QtBot) -> None:
+    link = Slow()
+    desk = Desk(Theme("dark"), Settings(), link, "own", lambda folder: True)
+
+    def let() -> None:
+        link.closing.wait(20)
+        threading.Event().wait(0.2)  # as an engine takes its time
+        link.may_end.set()
+
+    letting = threading.Thread(target=let)
+    letting.start()
+    desk.end(20.0)
+
+    assert link.left_on is not None
+    letting.join()

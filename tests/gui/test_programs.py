@@ -161,6 +161,7 @@ def steers(qtbot: QtBot, program: Listening) -> bool:
 
 TWO_WINDOWS = """
 import sys
+import threading
 from PySide6.QtCore import QTimer
 from penstock.host import listening
 from penstock_gui.app import main, run
@@ -172,11 +173,21 @@ def schedule(program):
     if sys.argv[1] == "other":
         windows.reverse()
     begun, left = windows
+    client, may_leave = begun.client, threading.Event()
+    close = client.close
+
+    def close_slowly(limit):
+        if not may_leave.wait(limit):
+            print("one stood still until the other had left", flush=True)
+        close(limit)
+
+    client.close = close_slowly
     steps = [
         lambda: other.session.mode == "running" and other.document.ids() == ("for_ever",),
         lambda: begun.window.close(),
         lambda: begun.is_left and left.window.isVisible(),
-        lambda: print("one is left", flush=True) or left.window.close(),
+        lambda: print("one is left", flush=True) or may_leave.set() or True,
+        lambda: begun.is_over and left.window.close(),
     ]
     timer = QTimer(program._app, interval=10)
     timer.timeout.connect(lambda: steps and steps[0]() and steps.pop(0))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
@@ -19,7 +20,12 @@ from penstock_gui.window.dialogs import Questions
 
 
 class Desk:
-    """Client, bridge, document, session and window. `end` once, on the GUI's thread."""
+    """Client, bridge, document, session and window. `end` once, on the GUI's thread.
+
+    The engine is let go on a thread of its own, so that other windows don't stand still meanwhile.
+    That thread has nothing but the client, and this is to be kept until it is over: whatever drops
+    the last of a client drops Qt objects with it, which only the GUI's thread may.
+    """
 
     def __init__(
         self,
@@ -40,12 +46,17 @@ class Desk:
         self.session.trusted = trusted
         self.window = MainWindow(self.session, theme, settings, questions, attaching)
         self.window.jobs_left.connect(self.choose)
-        self._left = False
+        self._closing: threading.Thread | None = None
 
     @property
     def is_left(self) -> bool:
         """Whether nobody sits here any more."""
-        return self._left
+        return self._closing is not None
+
+    @property
+    def is_over(self) -> bool:
+        """Whether its engine has been let go."""
+        return self._closing is not None and not self._closing.is_alive()
 
     def choose(self, when_gone: WhenWindowGoes) -> None:
         """Say what becomes of live jobs when this is left, instead of what was set."""
@@ -53,18 +64,29 @@ class Desk:
             self._link.choose(when_gone)
 
     def leave(self, limit: float) -> None:
-        """Let the engine go, within `limit` seconds, and show nothing any more; idempotent."""
-        if self._left:
+        """Show nothing any more, and let the engine go; returns at once, idempotent.
+
+        That takes `limit` seconds at most: see `is_over`.
+        """
+        if self._closing is not None:
             return
-        self._left = True
         self.window.vitals.stop()
         self.window.hide()
-        self.client.close(limit)
         self.bridge.stop()
+        self._closing = threading.Thread(
+            target=self.client.close, args=(limit,), name="penstock-leave"
+        )
+        self._closing.start()
+
+    def wait(self, limit: float) -> None:
+        """Until the engine has been let go, or so many seconds."""
+        if self._closing is not None:
+            self._closing.join(limit)
 
     def end(self, limit: float) -> None:
-        """Leave, and take everything apart: engine, then what listens to it, then widgets."""
+        """Leave, wait for that, and take apart what listens to the engine, then widgets."""
         self.leave(limit)
+        self.wait(limit)
         self.window.deleteLater()
         for one in (self.session, self.bridge, self.document):
             one.deleteLater()

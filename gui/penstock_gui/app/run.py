@@ -34,6 +34,7 @@ from penstock_gui.window.attach_dialog import Attaching, Leaving, Listens
 
 BAD_INPUT = 2
 CLOSE_LIMIT = 3.0
+LOOK_MS = 200
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
@@ -120,7 +121,10 @@ class Program:
             self._attaching,
         )
         self._others: list[Desk] = []
+        self._left: list[Desk] = []  # closed, and their engines not known to be let go
         self._window, self._session = self._desk.window, self._desk.session
+        self._look = QTimer(self._window, interval=LOOK_MS)
+        self._look.timeout.connect(self._end_left)
         self._reporter = ErrorReporter(
             faults, self._theme, None if options.silent else self._window
         )
@@ -210,9 +214,20 @@ class Program:
         closed = [desk for desk in self._others if not desk.window.isVisible()]
         self._others = [desk for desk in self._others if desk not in closed]
         for desk in closed:
-            desk.end(CLOSE_LIMIT)
+            desk.leave(CLOSE_LIMIT)
+        self._left += closed
+        self._look.start()
         if self._desk.is_left and not self._others:
             self._leave()
+
+    def _end_left(self) -> None:
+        """Take apart what was closed, once that takes no waiting: other windows are there."""
+        over = [desk for desk in self._left if desk.is_over]
+        self._left = [desk for desk in self._left if desk not in over]
+        for desk in over:
+            desk.end(CLOSE_LIMIT)
+        if not self._left:
+            self._look.stop()
 
     def _on_state(self, state: Qt.ApplicationState) -> None:
         """Whoever comes back from another window may have edited source files there."""
@@ -261,14 +276,18 @@ class Program:
     def _end(self) -> None:
         """Engine first, then what listens to it, then widgets, then what is left of both."""
         self._reporter.stop()
-        for desk in self._others:
-            desk.end(CLOSE_LIMIT)
+        self._look.stop()
         if self._options.silent:
             self._desk.choose("end")
-        self._desk.leave(CLOSE_LIMIT)
+        desks = (*self._left, *self._others, self._desk)
+        for desk in desks:
+            desk.leave(CLOSE_LIMIT)
+        for desk in desks:
+            desk.wait(CLOSE_LIMIT)
         self._settings.sync()
         self._reporter.deleteLater()
-        self._desk.end(CLOSE_LIMIT)
+        for desk in desks:
+            desk.end(CLOSE_LIMIT)
         self._collector.stop()
         gc.collect()
 
