@@ -38,6 +38,10 @@ class Call:
         except BaseException as error:  # noqa: BLE001  handed to the test
             self._error = error
 
+    def pause(self, seconds: float) -> None:
+        """Until it is over, or for so long."""
+        self._thread.join(seconds)
+
     @property
     def is_over(self) -> bool:
         return not self._thread.is_alive()

@@ -49,15 +49,15 @@ from penstock.host.protocol import (
     ValuePage,
     ValueSample,
 )
+from penstock.host.values import no_page
 from penstock.host.wire import LOST
-from penstock.observe import JobEnded, JobStarted, ValueSummary
+from penstock.observe import JobEnded, JobStarted
 
 KEPT_VALUES = 200
 KEPT_PAGES = 200
 MAX_PAGE = 100
 _LONGEST_ID = 15
 _NO_POOL = PoolUse(0, 0, 0, 0, 0, 0)
-_NOTHING = ValueSummary("", "")
 _Ask = AskThreads | AskSnapshot | AskValues | AskFlow | AskSources
 _Place = tuple[int, tuple[int, ...], int]
 """What a page is of: reference, path and offset."""
@@ -292,7 +292,7 @@ class EngineClient:
         """
         place = reference, tuple(path), offset
         if self._closed or not self._link.answers:
-            return ValuePage(*place[:2], "nothing", _NOTHING, 0, offset, (), kept=False)
+            return no_page(*place)
         self._send_once(place, AskPage(*place, count))
         with self._lock:
             return self._pages.get(place)

@@ -10,6 +10,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from dataclasses import replace
 from queue import Empty, SimpleQueue
 from time import monotonic
 from typing import Protocol
@@ -37,6 +38,7 @@ from penstock.host.commands import (
 from penstock.host.engine import KEPT_JOBS
 from penstock.host.launch import WhenWindowGoes
 from penstock.host.outbox import Outbox, Present
+from penstock.host.picture import no_picture
 from penstock.host.protocol import (
     Answer,
     CommandRefused,
@@ -56,7 +58,7 @@ from penstock.host.protocol import (
 from penstock.host.threads import HOST_THREAD
 from penstock.host.transport import MAX_FRAME, Connection, Gone, Listener
 from penstock.host.turns import Turns
-from penstock.host.values import MAX_HELD
+from penstock.host.values import MAX_HELD, no_page
 from penstock.host.wire import refusal
 from penstock.observe import EngineEvent, JobStarted
 
@@ -65,6 +67,7 @@ STATE_SECONDS = 0.004
 """Between two fetches of state; more often would cost an engine of many short jobs too much."""
 MAX_CONNECTIONS = 8
 _FLUSH_SECONDS = 1.0
+_PAUSE_SECONDS = 1.0
 GRANTS: tuple[Grant, ...] = ("view", "control", "evaluate")
 _Ask = AskThreads | AskSnapshot | AskValues | AskFlow | AskPage
 _log = logging.getLogger(__name__)
@@ -153,7 +156,9 @@ class HostServer:
 
     Threads: one of the server, which alone publishes; one per listener; two per client, of which
     the reading one has commands carried out. ``_lock`` guards who is there, who steers, who has
-    asked and what is starting; never held while calling out, but to an outbox.
+    asked, who holds what and what is starting; never held while calling out, but to an outbox, to
+    close a connection, and to the engine for what is held: it must get that in the order in which
+    it was decided, and never calls back but to ring.
     """
 
     def __init__(
@@ -174,11 +179,13 @@ class HostServer:
         self._on_when_gone = on_when_gone
         self._lock = threading.Lock()
         self._peers: list[_Peer] = []
+        self._cut: list[_Peer] = []  # no peers any more, but their threads may not have ended
         self._steering: _Peer | None = None
         self._asked: dict[object, list[_Peer]] = {}
         self._starting: dict[str, tuple[Start, _Peer]] = {}
         self._listeners: list[tuple[Listener, threading.Thread]] = []
         self._closed = False
+        self._closing = threading.Event()
         self._present = Present(KEPT_JOBS)
         self._sources = SourcesChanged(())
         self._next_tick: float | None = None
@@ -228,6 +235,7 @@ class HostServer:
         with self._lock:
             self._closed = True
             listeners = tuple(self._listeners)
+        self._closing.set()
         for listener, _ in listeners:
             listener.close()
         self._bell.mail.put(_CLOSE)
@@ -236,9 +244,12 @@ class HostServer:
             thread.join(max(0.0, deadline - monotonic()))
         with self._lock:
             peers, self._peers = tuple(self._peers), []
+            cut, self._cut = tuple(self._cut), []
         flush_until = min(deadline, monotonic() + _FLUSH_SECONDS)
         for peer in peers:
             peer.leave(flush_until)
+        for peer in (*cut, *peers):
+            peer.join(_FLUSH_SECONDS)
 
     # ---- on the server's thread, for `on_alone`
 
@@ -251,9 +262,20 @@ class HostServer:
     # ---- on a listener's thread
 
     def _accept(self, listener: Listener, grant: Grant) -> None:
-        with suppress(Gone):
-            while True:
-                self.attach(listener.accept(), grant)
+        is_failing = False
+        while True:
+            try:
+                connection = listener.accept()
+            except Gone:
+                return
+            except Exception:  # noqa: BLE001 -- whatever it is, others may want to connect later
+                if not is_failing:
+                    _log.exception("a listener failed, and goes on")
+                is_failing = True
+                self._closing.wait(_PAUSE_SECONDS)
+                continue
+            is_failing = False
+            self.attach(connection, grant)
 
     # ---- on the server's thread
 
@@ -406,8 +428,10 @@ class HostServer:
             steered = self._steering is peer
             if steered:
                 self._steering = None
-        peer.leave(0.0)
-        self._release(peer, tuple(peer.references))
+            self._release(peer, tuple(peer.references))
+            self._cut = [one for one in self._cut if one.is_alive]
+            self._cut.append(peer)
+        peer.cut()  # its threads end by themselves: nobody waits for them here
         if steered:
             self._let_jobs_go(peer)
         if not self._peers:
@@ -436,10 +460,10 @@ class HostServer:
             case AskThreads() | AskSnapshot() | AskValues() | AskFlow():
                 self._ask(peer, command)
             case AskPage():
-                self._hold(peer, command.reference)
-                self._ask(peer, command)
+                self._ask_page(peer, command)
             case Release():
-                self._release(peer, (command.reference,))
+                with self._lock:
+                    self._release(peer, (command.reference,))
             case AskSources():
                 self._engine.submit(command)
             case WhenGone():
@@ -453,26 +477,32 @@ class HostServer:
 
     def _ask(self, peer: _Peer, ask: _Ask) -> None:
         with self._lock:
-            asked = self._asked.setdefault(_asked(ask), [])
-            if peer not in asked:
-                asked.append(peer)
+            self._note_question(peer, ask)
         self._engine.submit(ask)
 
-    def _hold(self, peer: _Peer, reference: int) -> None:
+    def _note_question(self, peer: _Peer, ask: _Ask) -> None:
+        """Under the lock."""
+        asked = self._asked.setdefault(_asked(ask), [])
+        if peer not in asked:
+            asked.append(peer)
+
+    def _ask_page(self, peer: _Peer, ask: AskPage) -> None:
         """For the engine its clients are one: here is who of them holds what."""
         with self._lock:
-            peer.references.pop(reference, None)
-            peer.references[reference] = None
-            too_many = len(peer.references) > MAX_HELD
-            oldest = next(iter(peer.references))
-        if too_many:
-            self._release(peer, (oldest,))
+            if peer not in self._peers:
+                return  # it has been let go, and nothing would release what it holds
+            peer.references.pop(ask.reference, None)
+            peer.references[ask.reference] = None
+            self._note_question(peer, ask)
+            self._engine.submit(ask)
+            if len(peer.references) > MAX_HELD:
+                self._release(peer, (next(iter(peer.references)),))
 
     def _release(self, peer: _Peer, references: tuple[int, ...]) -> None:
-        with self._lock:
-            for reference in references:
-                peer.references.pop(reference, None)
-            held = {reference for other in self._peers for reference in other.references}
+        """Under the lock."""
+        for reference in references:
+            peer.references.pop(reference, None)
+        held = {reference for other in self._peers for reference in other.references}
         for reference in references:
             if reference not in held:
                 self._engine.submit(Release(reference))
@@ -538,6 +568,7 @@ class _Peer:
         self.when_gone = when_gone
         self.lost_before = 0
         self.references: dict[int, None] = {}  # the one asked for last at the end
+        self._is_dropped = False
         self._server = server
         self._threads = tuple(
             threading.Thread(target=run, name=f"{HOST_THREAD}-{name}", daemon=True)
@@ -549,28 +580,46 @@ class _Peer:
         for thread in self._threads:
             thread.start()
 
+    @property
+    def is_alive(self) -> bool:
+        """Whether a thread of it hasn't ended."""
+        return any(thread.is_alive() for thread in self._threads)
+
     def drop(self) -> None:
         """It lets too much wait."""
+        self._is_dropped = True
+        self.cut()
+
+    def cut(self) -> None:
+        """Tell no more; what had come before is still heard. Its threads end soon."""
         self.outbox.close(discard=True)
-        self._server.left(self)
+        self.connection.close()
 
     def leave(self, flush_until: float) -> None:
         """Tell what waits until then, and leave."""
-        writer, reader = self._threads
         self.outbox.close()
-        writer.join(max(0.0, flush_until - monotonic()))
-        self.outbox.close(discard=True)
-        self.connection.close()
-        for thread in (writer, reader):
+        self._threads[0].join(max(0.0, flush_until - monotonic()))
+        self.cut()
+
+    def join(self, timeout: float) -> None:
+        """Until each of its threads has ended, or after so many seconds for it."""
+        for thread in self._threads:
             if thread is not threading.current_thread():
-                thread.join(_FLUSH_SECONDS)
+                thread.join(timeout)
 
     def _write(self) -> None:
+        is_cut = True
         try:
             while (batch := self.outbox.take()) is not None:
                 for frame in _frames(batch):
                     self.connection.send(frame)
+            is_cut = self._is_dropped
         except Gone:
+            pass
+        except Exception:  # noqa: BLE001 -- border to the codec
+            _log.exception("a client can't be told, and is let go")
+            self.cut()
+        if is_cut:
             # What it had said before, maybe what is to become of the jobs, is still to be heard.
             self._threads[1].join(_FLUSH_SECONDS)
         self._server.left(self)
@@ -624,8 +673,25 @@ def _answered(told: object) -> object:
             return None
 
 
+def _nothing_of(told: object) -> object:
+    """An answer to the same question that says nothing: who has asked must not wait for ever."""
+    match told:
+        case ThreadTable():
+            return replace(told, threads=())
+        case EngineSnapshot():
+            return replace(told, jobs=())
+        case RoutineValues():
+            return replace(told, slots={}, events={}, kept=False, held=())
+        case FlowPicture():
+            return no_picture(told.job_id)
+        case ValuePage():
+            return no_page(told.reference, told.path, told.offset)
+        case _:
+            return None
+
+
 def _frames(batch: list[object]) -> Iterator[bytes]:
-    """As few as will do; what can't be sent at all is left out, and logged."""
+    """As few as will do; what can't be sent at all is logged, and told as nothing or not at all."""
     try:
         frame = encode(batch)
         if len(frame) <= MAX_FRAME:
@@ -636,6 +702,9 @@ def _frames(batch: list[object]) -> Iterator[bytes]:
         problem = str(error)
     if len(batch) == 1:
         _log.error("%s isn't told: %s", type(batch[0]).__name__, problem)
+        nothing = _nothing_of(batch[0])
+        if nothing not in (None, batch[0]):
+            yield from _frames([nothing])
         return
     half = len(batch) // 2
     yield from _frames(batch[:half])

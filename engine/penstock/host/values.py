@@ -32,7 +32,12 @@ _MAX_LABEL = 120
 
 Find = Callable[[], object]
 """Gives the value the engine keeps, or raises LookupError when it doesn't keep it any more."""
-_NOTHING = ValueSummary("", "")
+
+
+def no_page(reference: int, path: tuple[int, ...], offset: int) -> ValuePage:
+    """The answer about a value that isn't kept."""
+    nothing = ValueSummary("", "")
+    return ValuePage(reference, path, "nothing", nothing, 0, offset, (), kept=False)
 
 
 class ValueStore:
@@ -94,7 +99,7 @@ class ValueStore:
             for step in steps if len(steps) <= MAX_PATH else (-1,):
                 value = _child(value, step, deadline)
         except LookupError:
-            return ValuePage(reference, steps, "nothing", _NOTHING, 0, offset, (), kept=False)
+            return no_page(reference, steps, offset)
         return _page(value, reference, steps, max(0, offset), max(0, most), deadline)
 
     def release(self, reference: int, holder: Hashable = None) -> None:

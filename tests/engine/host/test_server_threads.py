@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import socket
 import subprocess
@@ -26,13 +27,16 @@ from penstock.host import (
     FlowPicture,
     Grant,
     HostUp,
+    JobSnapshot,
     PoolUse,
     Printed,
     RoutineValues,
     SourcesChanged,
     StartRefused,
+    ThreadInfo,
     ThreadTable,
     ValuePage,
+    ValueSample,
     server,
 )
 from penstock.host.codec import decode, encode
@@ -79,6 +83,7 @@ from penstock.observe import (
 
 DEADLINE = 10.0
 POOL = PoolUse(1, 0, 1, 0, 1, 1)
+NOTHING = ValueSummary("", "")
 STEERING: tuple[Command, ...] = (
     Pause(None),
     Resume("1"),
@@ -477,6 +482,44 @@ def test_a_value_is_released_when_nobody_holds_it_any_more(
     assert released() == [3, 1, 4, 5, 2, 6]
 
 
+def test_what_another_client_asks_for_meanwhile_stays_held(
+    answering: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What the engine hears comes in the order in which it was decided who holds what."""
+    one, other = answering.client("view"), answering.client("view")
+    other_peer = answering.server._peers[1]
+    one.send(AskPage(1, (), 0, 10))
+    one.fetch()
+    submit, calls = answering.engine.submit, []
+
+    def ask_meanwhile(command: Command) -> None:
+        if command == Release(1):
+            ask = AskPage(1, (), 0, 10)
+            calls.append(Call(lambda: answering.server.carry_out(other_peer, ask)))
+            calls[0].pause(0.2)
+        submit(command)
+
+    monkeypatch.setattr(answering.engine, "submit", ask_meanwhile)
+    one.send(Release(1))
+    other.until_told(ValuePage)
+    one.fetch()
+
+    calls[0].result()
+    ends = [c for c in answering.engine.commands if isinstance(c, AskPage | Release)]
+    assert isinstance(ends[-1], AskPage), "released though it is held"
+
+
+def test_who_was_let_go_holds_nothing_any_more(answering: Desk) -> None:
+    gone = answering.client("view")
+    (peer,) = answering.server._peers
+    gone.connection.close()
+    until(lambda: not answering.server._peers)
+
+    answering.server.carry_out(peer, AskPage(1, (), 0, 10))
+
+    assert answering.engine.did() == []
+
+
 def test_refusals_go_to_the_one_who_steers(answering: Desk) -> None:
     one, other = answering.client(), answering.client()
     told = [StartRefused("9", "bad flow"), CommandRefused("step", "1", "not held")]
@@ -760,6 +803,61 @@ def test_who_lets_too_much_wait_is_let_go(desk: Desk, monkeypatch: pytest.Monkey
     with pytest.raises(Gone):
         slow.until(lambda: False)
     assert len(quick.of(StepIgnored)) == 200
+
+
+@pytest.mark.parametrize("patience", [0.05, 3 * DEADLINE])
+def test_one_that_is_let_go_holds_up_nobody_though_its_command_takes_time(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch, patience: float
+) -> None:
+    monkeypatch.setattr(server, "_FLUSH_SECONDS", patience)
+    busy, submit = threading.Event(), desk.engine.submit
+
+    def wait(command: Command) -> None:
+        submit(command)
+        if command == Step("1"):
+            busy.wait(3 * DEADLINE)
+
+    monkeypatch.setattr(desk.engine, "submit", wait)
+    slow, quick = desk.client(), desk.client()
+    peer = desk.server._peers[0]
+    peer.outbox._backlog = 50
+    slow.send(Step("1"))
+    until(lambda: desk.engine.did() == [Step("1")])
+    try:
+        desk.engine.says(*[StepIgnored(n, "1", 1.0, "x" * 20_000) for n in range(1, 201)])
+        quick.until(lambda: len(quick.of(StepIgnored)) == 200)
+        until(lambda: peer.outbox._closed)
+        if patience < 1.0:
+            until(lambda: len(desk.server._peers) == 1)
+        desk.engine.says(started())
+        quick.until_told(JobStarted)
+    finally:
+        busy.set()
+    until(lambda: len(desk.server._peers) == 1)
+
+
+def test_closing_waits_for_threads_of_those_who_were_let_go(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    submit, is_stuck = desk.engine.submit, threading.Event()
+
+    def wait(command: Command) -> None:
+        submit(command)
+        if command == Step("1"):
+            is_stuck.set()
+            threading.Event().wait(0.3)
+
+    monkeypatch.setattr(desk.engine, "submit", wait)
+    client = desk.client()
+    (peer,) = desk.server._peers
+    client.send(Step("1"))
+    assert is_stuck.wait(DEADLINE)
+    desk.server.left(peer)
+    until(lambda: not desk.server._peers)
+
+    desk.server.close()
+
+    assert not peer.is_alive
 
 
 # ---- what clients may do
@@ -1063,6 +1161,55 @@ def test_who_connects_by_a_listener_is_served(desk: Desk, tmp_path: Path) -> Non
     client.connection.close()
 
 
+def test_a_listener_that_fails_goes_on(
+    desk: Desk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(server, "_PAUSE_SECONDS", 0.01)
+    tmp_path.chmod(0o700)
+    listener = Listener(tmp_path, "here")
+    accept, failures = listener.accept, [OSError(errno.EMFILE, "too many"), OSError("again")]
+
+    def fail() -> Connection:
+        if failures:
+            raise failures.pop(0)
+        return accept()
+
+    monkeypatch.setattr(listener, "accept", fail)
+    desk.server.listen(listener, "control")
+
+    client = Client(connect(listener.path, listener.key))
+    client.until_told(HostUp)
+    client.connection.close()
+    assert caplog.text.count("a listener failed") == 1, "once in a row"
+    caplog.clear()
+
+
+def test_closing_does_not_wait_for_a_listener_that_fails(
+    desk: Desk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(server, "_PAUSE_SECONDS", 3 * DEADLINE)
+    tmp_path.chmod(0o700)
+    listener = Listener(tmp_path, "here")
+    accept, has_failed = listener.accept, threading.Event()
+
+    def fail() -> Connection:
+        if has_failed.is_set():
+            return accept()
+        has_failed.set()
+        raise OSError(errno.EMFILE, "too many")
+
+    monkeypatch.setattr(listener, "accept", fail)
+    desk.server.listen(listener, "control")
+    assert has_failed.wait(DEADLINE)
+    until(lambda: "a listener failed" in caplog.text)
+
+    begin = monotonic()
+    desk.server.close(timeout=2 * DEADLINE)
+
+    assert monotonic() - begin < DEADLINE
+    caplog.clear()
+
+
 def test_a_listener_that_comes_when_all_is_closed_is_closed(desk: Desk, tmp_path: Path) -> None:
     tmp_path.chmod(0o700)
     listener = Listener(tmp_path, "late")
@@ -1088,6 +1235,62 @@ def test_what_does_not_fit_in_a_frame_is_told_in_several(
     assert [event.seq for event in client.of(StepIgnored)] == list(range(1, 20))
     assert "StepIgnored isn't told: 2,0" in caplog.text
     assert "finite" in caplog.text
+    caplog.clear()
+
+
+def test_an_answer_that_can_not_be_told_is_told_as_none(
+    desk: Desk, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Who has asked would wait for it for ever."""
+    nan = float("nan")
+    thread = ThreadInfo("a", 1, "worker", "idle", "", "", nan, daemon=True)
+    job = JobSnapshot("1", "flow", "RUNNING", 0, nan, None, None, {})
+    sample = ValueSample(1, nan, ValueSummary("int", "1"))
+    answers = {
+        AskThreads(): ThreadTable(POOL, (thread,)),
+        AskSnapshot(): EngineSnapshot((job,), POOL, 7),
+        AskValues("1", "a"): RoutineValues("1", "a", {}, {"out": (sample,)}),
+    }
+    client = desk.client("view")
+    client.send(*answers)
+    until(lambda: len(desk.engine.did()) == len(answers))
+
+    desk.engine.says(*answers.values())
+
+    client.until_told(RoutineValues)
+    assert client.told[1:] == [
+        ThreadTable(POOL, ()),
+        EngineSnapshot((), POOL, 7),
+        RoutineValues("1", "a", {}, {}, kept=False),
+    ]
+    assert caplog.text.count("isn't told") == 3
+    caplog.clear()
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        FlowPicture("1", "x" * 2_000, (), ()),
+        ValuePage(1, (2,), "text", NOTHING, 9, 3, (), "x" * 2_000),
+    ],
+)
+def test_of_an_answer_that_is_too_long_nothing_is_told(
+    desk: Desk,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    told: FlowPicture | ValuePage,
+) -> None:
+    monkeypatch.setattr(server, "MAX_FRAME", 1000)
+    client = desk.client("view")
+    client.send(AskFlow("1"), AskPage(1, (2,), 3, 10))
+    until(lambda: len(desk.engine.did()) == 2)
+
+    desk.engine.says(told)
+
+    client.until_told(type(told))
+    (answer,) = client.of(type(told))
+    assert not answer.kept
+    assert server._answered(answer) == server._answered(told)
     caplog.clear()
 
 
