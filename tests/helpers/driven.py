@@ -10,6 +10,7 @@ from itertools import count
 from typing import Any, ClassVar, TypeVar
 from unittest.mock import patch
 
+from helpers.flows import flow_of
 from penstock import Cancelled, Flow, Routine, SlotFull
 from penstock.flow import bind
 from penstock.observe import EngineEvent, JobHeld, RoutineCount, SlotCount
@@ -18,7 +19,7 @@ from penstock.run.core import JobCore
 from penstock.run.counting import count_routine
 from penstock.run.emitters import Emitter, local
 from penstock.run.instructions import Instructions, Wants
-from penstock.run.messages import Message, Posted, Resize, Start, Tick, Unstall
+from penstock.run.messages import Close, Message, Posted, Resize, Start, Tick, Unstall
 from penstock.run.records import RoutineRun, SlotQueue
 from penstock.run.routing import compile_flow
 from penstock.run.slices import PlainToken, Suspended, Token
@@ -275,6 +276,21 @@ class Driven:
     def hook_mark(self, routine: str, act: Callable[[], object]) -> None:
         """Do something once between a worker's writing its mark and its reading `stop`."""
         self._mark_hooks[routine] = act
+
+
+def kept_open(made: Routine | Flow, **options: Any) -> Driven:
+    """A started job that waits for posts, of a flow or of one routine ``a``."""
+    job = Driven(made if isinstance(made, Flow) else flow_of({"a": made}), **options)
+    job.feed(Start(keep_open=True))
+    return job
+
+
+def closed(job: Driven) -> Driven:
+    """The job, worked off to its end."""
+    job.feed(Close())
+    job.work()
+    assert job.status == "COMPLETED"
+    return job
 
 
 class _Acting(deque[Any]):

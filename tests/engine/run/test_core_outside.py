@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from helpers.driven import Driven
+from helpers.driven import Driven, kept_open
 from helpers.flows import burst, chain, flow_of, pair, pass_on, routine, sink, source
-from penstock import Batch, Flow, Routine, Slot
+from penstock import Batch, Slot
 from penstock.observe import JobEnded, JobHeld, JobProgress
 from penstock.run.messages import (
     Cancel,
@@ -24,19 +24,11 @@ from penstock.run.messages import (
     Resume,
     Sample,
     SetStops,
-    Start,
     Step,
     Tick,
 )
 
 SLOT = {"value": Slot(object)}
-
-
-def kept_open(made: Routine | Flow) -> Driven:
-    """A started job that waits for posts, of a flow or of one routine ``a``."""
-    job = Driven(made if isinstance(made, Flow) else flow_of({"a": made}))
-    job.feed(Start(keep_open=True))
-    return job
 
 
 # ---- jobs that are kept open

@@ -7,21 +7,14 @@ from typing import Any
 
 import pytest
 
-from helpers.driven import Driven
+from helpers.driven import Driven, kept_open
 from helpers.flows import burst, chain, flow_of, pair, pass_on, routine, sink
-from penstock import AllSlots, Continue, Every, Flow, Routine, Slot
+from penstock import AllSlots, Continue, Every, Routine, Slot
 from penstock.observe import ActivationStarted, JobEnded, JobHeld, JobProgress
 from penstock.run.messages import Cancel, Close, Pause, Resume, Sample, SetStops, Start, Step
 
 SLOT = {"value": Slot(object)}
 LONG = 1000.0
-
-
-def kept_open(made: Routine | Flow, **options: Any) -> Driven:
-    """A started job that waits for posts, of a flow or of one routine ``a``."""
-    job = Driven(made if isinstance(made, Flow) else flow_of({"a": made}), **options)
-    job.feed(Start(keep_open=True))
-    return job
 
 
 def standing(**attributes: Any) -> Routine:

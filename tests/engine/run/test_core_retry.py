@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from helpers.driven import Driven
+from helpers.driven import Driven, closed, kept_open
 from helpers.flows import burst, chain, failing, flow_of, pair, routine, sink
 from penstock import (
     AnySlot,
@@ -15,7 +15,6 @@ from penstock import (
     Continue,
     Every,
     Failure,
-    Flow,
     Latest,
     Retry,
     Routine,
@@ -24,7 +23,7 @@ from penstock import (
     Stop,
 )
 from penstock.observe import ActivationFailed, MessageDropped
-from penstock.run.messages import Cancel, Close, Pause, Posted, Resume, SetStops, Start, Step
+from penstock.run.messages import Cancel, Pause, Posted, Resume, SetStops, Step
 
 SLOT = {"value": Slot(object)}
 LONG = 1000.0
@@ -48,20 +47,6 @@ class Flaky:
             body.out.emit(value)
 
         return routine(logic, slots=SLOT, **attributes)
-
-
-def kept_open(made: Routine | Flow) -> Driven:
-    """A started job that waits for posts, of a flow or of one routine ``a``."""
-    job = Driven(made if isinstance(made, Flow) else flow_of({"a": made}))
-    job.feed(Start(keep_open=True))
-    return job
-
-
-def closed(job: Driven) -> Driven:
-    job.feed(Close())
-    job.work()
-    assert job.status == "COMPLETED"
-    return job
 
 
 def actions(job: Driven) -> list[str]:
