@@ -487,6 +487,15 @@ class Thread(threading.Thread):
         return self.task.thread is not None and not self.task.over
 
 
+def together(world: World, *acts: Callable[[], object]) -> None:
+    """Each on a thread of its own, until all are over."""
+    threads = [Thread(world, target=act, name=f"thread-{i}") for i, act in enumerate(acts)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+
 class _Time:
     """What the engine finds as `time`, be it the module or the function."""
 
