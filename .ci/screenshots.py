@@ -80,7 +80,7 @@ class Photographer:
     def take_editing(self) -> None:
         real = self.real
         spec = real.document.spec("lines")
-        real.session.add_routine(spec, (700.0, 420.0))
+        real.session.edits.add_routine(spec, (700.0, 420.0))
         real.window.view.fit_all()
         self.take("editing")
 

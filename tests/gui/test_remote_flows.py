@@ -161,17 +161,17 @@ def test_what_a_program_runs_is_moved_and_nothing_else(
     before = document.flow.to_json()
 
     session.select(("read",))
-    session.delete_selection()
-    assert session.add_routine(document.spec("read")) is None
-    session.connect_ports(PortRef("read", "row"), PortRef("store", "bad"))
-    assert not session.rename("read", "reads")
-    session.set_title("read", "Reader")
-    session.set_config("read", "rows", 3)
+    session.edits.delete_selection()
+    assert session.edits.add_routine(document.spec("read")) is None
+    session.edits.connect_ports(PortRef("read", "row"), PortRef("store", "bad"))
+    assert not session.edits.rename("read", "reads")
+    session.edits.set_title("read", "Reader")
+    session.edits.set_config("read", "rows", 3)
 
     assert document.flow.to_json() == before
     assert len(told) == 6
     assert all("as etl runs it" in text for text in told)
-    session.move({"read": (40.0, 60.0)})
+    session.edits.move({"read": (40.0, 60.0)})
     assert document.position("read") == (40.0, 60.0)
     assert not session.has_changes, "nobody is asked to save how it is laid out"
 
@@ -179,7 +179,7 @@ def test_what_a_program_runs_is_moved_and_nothing_else(
     path.write_text(Flow("own").to_json())
     document.load(path)
     assert not session.shows_program
-    session.add_routine(RoutineSpec("app:Read"))
+    session.edits.add_routine(RoutineSpec("app:Read"))
     assert session.has_changes
     session.show_job(None)
     session.show_job("7")

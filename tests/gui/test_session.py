@@ -58,7 +58,7 @@ def run_job(session: Session, client: ScriptedClient) -> str:
 def test_run_starts_the_flow_as_edited_and_shows_the_job(
     session: Session, client: ScriptedClient
 ) -> None:
-    session.set_config("lines", "times", 2)
+    session.edits.set_config("lines", "times", 2)
 
     session.run()
 
@@ -197,7 +197,7 @@ def test_a_flow_with_errors_isnt_started_and_the_first_is_named(
     session: Session, client: ScriptedClient
 ) -> None:
     notices = heard(session.notice)
-    session.set_config("lines", "times", 99)
+    session.edits.set_config("lines", "times", 99)
 
     session.run()
 
@@ -245,9 +245,9 @@ def test_a_job_keeps_the_version_it_was_started_with(
     run_job(session, client)
     same = session.job_flow_differs
 
-    session.move({"lines": (5.0, 5.0)})
+    session.edits.move({"lines": (5.0, 5.0)})
     moved = session.job_flow_differs
-    session.set_config("split", "case", "fold")
+    session.edits.set_config("split", "case", "fold")
     changed = session.job_flow_differs
     session.undo.undo()
 
@@ -293,10 +293,10 @@ def test_selecting_may_ask_to_centre(session: Session) -> None:
 def test_the_selection_follows_rename_and_delete(session: Session) -> None:
     session.select(["split", "count"])
 
-    session.rename("split", "cut")
+    session.edits.rename("split", "cut")
     renamed = session.selection.routines
     session.select(["cut"])
-    session.delete_selection()
+    session.edits.delete_selection()
 
     assert renamed == {"cut", "count"}
     assert session.selection == NOTHING
@@ -306,7 +306,7 @@ def test_a_deleted_connection_is_no_longer_selected(session: Session) -> None:
     wire = Connection.parse("lines.line -> split.line")
     session.select(connection=wire)
 
-    session.delete_selection()
+    session.edits.delete_selection()
 
     assert session.selection == NOTHING
     assert wire not in session.document.connections()
@@ -335,10 +335,10 @@ def test_breakpoints_follow_rename_delete_and_undo(
 ) -> None:
     session.toggle_breakpoint("split")
 
-    session.rename("split", "cut")
+    session.edits.rename("split", "cut")
     renamed = last_breakpoints(client)
     session.select(["cut"])
-    session.delete_selection()
+    session.edits.delete_selection()
     deleted = last_breakpoints(client)
     session.undo.undo()
     back = last_breakpoints(client)
@@ -354,7 +354,7 @@ def test_another_flow_has_no_breakpoints_selection_history_or_job(
 ) -> None:
     session.toggle_breakpoint("split")
     session.select(["split"])
-    session.move({"split": (1.0, 1.0)})
+    session.edits.move({"split": (1.0, 1.0)})
     run_job(session, client)
 
     session.document.load(write_words(tmp_path / "other"))
@@ -371,7 +371,7 @@ def test_another_flow_has_no_breakpoints_selection_history_or_job(
 def test_an_added_routine_gets_a_free_id_and_is_selected(session: Session) -> None:
     spec = describe("words:Split", ["."], session.document.folder)
 
-    routine_id = session.add_routine(spec, (10.0, 20.0))
+    routine_id = session.edits.add_routine(spec, (10.0, 20.0))
 
     assert routine_id == "split_2"
     assert session.document.position("split_2") == (10.0, 20.0)
@@ -379,9 +379,9 @@ def test_an_added_routine_gets_a_free_id_and_is_selected(session: Session) -> No
 
 
 def test_a_free_place_covers_no_routine(session: Session) -> None:
-    session.view_centre = lambda: (240.0, 10.0)
+    session.edits.view_centre = lambda: (240.0, 10.0)
 
-    place = session.free_place()
+    place = session.edits.free_place()
 
     assert place is not None
     assert place[1] > 100
@@ -391,7 +391,7 @@ def test_an_impossible_connection_is_explained_and_not_made(session: Session) ->
     notices = heard(session.notice)
     before = session.document.connections()
 
-    session.connect_ports(PortRef("count", "total"), PortRef("split", "line"))
+    session.edits.connect_ports(PortRef("count", "total"), PortRef("split", "line"))
 
     assert session.document.connections() == before
     assert "takes str, not dict" in notices[0][0]
@@ -400,7 +400,7 @@ def test_an_impossible_connection_is_explained_and_not_made(session: Session) ->
 def test_a_bad_id_is_explained_and_not_given(session: Session) -> None:
     notices = heard(session.notice)
 
-    done = session.rename("split", "count")
+    done = session.edits.rename("split", "count")
 
     assert not done
     assert "taken" in notices[0][0]
@@ -408,23 +408,23 @@ def test_a_bad_id_is_explained_and_not_given(session: Session) -> None:
 
 
 def test_what_changes_nothing_is_no_edit(session: Session) -> None:
-    session.move({"lines": (0.0, 0.0)})
-    session.auto_layout({"lines": (0.0, 0.0)})
-    session.rename("split", "split")
-    session.set_title("split", None)
+    session.edits.move({"lines": (0.0, 0.0)})
+    session.edits.auto_layout({"lines": (0.0, 0.0)})
+    session.edits.rename("split", "split")
+    session.edits.set_title("split", None)
 
     assert session.undo.count() == 0
 
 
 def test_an_automatic_layout_is_one_edit_and_merges_with_no_move(session: Session) -> None:
-    session.auto_layout({"lines": (1.0, 1.0), "split": (2.0, 2.0)})
-    session.move({"lines": (3.0, 1.0), "split": (4.0, 2.0)})
+    session.edits.auto_layout({"lines": (1.0, 1.0), "split": (2.0, 2.0)})
+    session.edits.move({"lines": (3.0, 1.0), "split": (4.0, 2.0)})
 
     assert session.undo.count() == 2
 
 
 def test_saving_makes_the_history_clean_and_undo_past_it_dirty(session: Session) -> None:
-    session.move({"lines": (1.0, 1.0)})
+    session.edits.move({"lines": (1.0, 1.0)})
     dirty = session.undo.isClean()
     assert session.document.path is not None
 
@@ -455,7 +455,7 @@ def test_a_session_that_goes_says_nothing_of_its_history(
     document, bridge = FlowDocument(), EngineBridge(client, interval_ms=10_000)
     document.load(write_words(tmp_path))
     session = Session(document, client, bridge)
-    session.move({"lines": (1.0, 1.0)})
+    session.edits.move({"lines": (1.0, 1.0)})
     told = heard(session.undo.cleanChanged)
 
     with qtbot.waitSignal(session.destroyed, timeout=2000):
@@ -482,7 +482,7 @@ def real(qtbot: QtBot, tmp_path: Path, request: pytest.FixtureRequest) -> Iterat
 
 
 def test_an_unsaved_edit_runs(qtbot: QtBot, real: Session) -> None:
-    real.set_config("lines", "text", "a b a\nc")
+    real.edits.set_config("lines", "text", "a b a\nc")
 
     with qtbot.waitSignal(real.bridge.job_ended, timeout=10_000):
         real.run()
@@ -540,7 +540,7 @@ def test_editing_while_a_job_is_held_leaves_the_job_alone(qtbot: QtBot, real: Se
     qtbot.waitUntil(lambda: real.mode == "held", timeout=10_000)
 
     real.select(["lines", "split", "count"])
-    real.delete_selection()
+    real.edits.delete_selection()
     real.client.breakpoints(())
     differs = real.job_flow_differs
     with qtbot.waitSignal(real.bridge.job_ended, timeout=10_000):

@@ -53,7 +53,7 @@ class Desk:
         source = self.document.folder / "words.py"
         source.write_text(source.read_text(encoding="utf-8") + REPORT, encoding="utf-8")
         spec = describe("words:Report", self.document.code_folders)
-        self.session.add_routine(spec, (480.0, 200.0))
+        self.session.edits.add_routine(spec, (480.0, 200.0))
         self.session.select()
         self.view.fit_all()
         return Connection.parse("split.failed -> report.part")

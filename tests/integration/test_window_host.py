@@ -48,7 +48,7 @@ def test_when_its_host_dies_the_window_says_so_keeps_all_and_starts_again(
     open_window.append(real)
     real.press("run.run")
     qtbot.waitUntil(lambda: real.node("gated").picture.look.chip == "2", timeout=TIMEOUT)
-    real.session.set_title("total", "a sum")  # an edit that isn't saved
+    real.session.edits.set_title("total", "a sum")  # an edit that isn't saved
     engine, routines = real.session.engine, real.document.ids()
     assert engine.up is not None
     before = real.view_of("1")

@@ -107,7 +107,7 @@ class DragNodes(Gesture):
         if self._moving:
             moved = self._places(at)
             # Pinning the routines the layout had placed keeps them where they are seen.
-            session.move(self.stage.graph.arrangement.unsaved_places() | moved)
+            session.edits.move(self.stage.graph.arrangement.unsaved_places() | moved)
         elif self._adds and self._was_selected:
             session.select(session.selection.routines - {self._routine})
         elif not self._adds:
@@ -198,7 +198,7 @@ class DrawWire(Gesture):
         self._put_out()
         if self._target is not None:
             wire = self._anchor.wire_to(self._target)
-            self.stage.session.connect_ports(wire.source, wire.target)
+            self.stage.session.edits.connect_ports(wire.source, wire.target)
 
     def cancel(self) -> None:
         self._put_out()

@@ -116,7 +116,7 @@ class FlowView(Camera):
     def auto_layout(self) -> None:
         """Lay the whole flow out anew, as one edit."""
         self.graph.settle()
-        self.session.auto_layout(self.graph.arrangement.automatic_places())
+        self.session.edits.auto_layout(self.graph.arrangement.automatic_places())
         self.fit_all()
 
     # Keys.
@@ -134,8 +134,8 @@ class FlowView(Camera):
             (key.Key_0, ctrl): self.zoom_reset,
             (key.Key_L, ctrl): self.auto_layout,
             (key.Key_A, ctrl): lambda: self.session.select(self.graph.nodes),
-            (key.Key_Delete, none): self.session.delete_selection,
-            (key.Key_Backspace, none): self.session.delete_selection,
+            (key.Key_Delete, none): self.session.edits.delete_selection,
+            (key.Key_Backspace, none): self.session.edits.delete_selection,
             (key.Key_Escape, none): self._escape,
         }
 
@@ -157,7 +157,7 @@ class FlowView(Camera):
         places = arrangement.places(self.session.selection.routines)
         if places:
             moved = {r: (x + dx * step, y + dy * step) for r, (x, y) in places.items()}
-            self.session.move(arrangement.unsaved_places() | moved)
+            self.session.edits.move(arrangement.unsaved_places() | moved)
 
     def _bodies(self) -> dict[str, QRectF]:
         return {routine: node.body for routine, node in self.graph.nodes.items()}
@@ -225,7 +225,7 @@ class FlowView(Camera):
         at = self.mapToScene(event.position().toPoint())
         # The header's middle comes to lie under the pointer.
         place = (float(round(at.x() - _DROP_LEFT)), float(round(at.y() - _DROP_TOP)))
-        self.session.add_routine(spec, place)
+        self.session.edits.add_routine(spec, place)
         event.acceptProposedAction()
         self.setFocus()
 

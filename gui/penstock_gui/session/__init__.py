@@ -8,7 +8,8 @@ General layout:
     selection    what is selected
     breakpoints  which routines have one
     shown        what states, a slot's room and its losses are called
-    session      Session: document, job shown, selection, breakpoints, edits
+    edits        Edits: what a person does to the flow
+    session      Session: document, job shown, selection, breakpoints
 """
 
 from penstock_gui.session.client import Client

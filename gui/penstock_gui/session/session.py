@@ -6,12 +6,12 @@ import json
 import re
 from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from PySide6.QtCore import QObject, Signal
 from PySide6.QtGui import QUndoStack
 
-from penstock.flow import Connection, RoutineSpec
+from penstock.flow import Connection
 from penstock.host import (
     LOST,
     BreakpointSpec,
@@ -23,26 +23,15 @@ from penstock.host import (
 from penstock.ids import ID_PATTERN, PortRef
 from penstock.observe import JobView
 from penstock_gui.bridge import EngineBridge
-from penstock_gui.document import (
-    AddRoutine,
-    ChangeConfig,
-    ChangeTitle,
-    Connect,
-    FlowDocument,
-    MoveRoutines,
-    Point,
-    RemoveItems,
-    RenameRoutine,
-    SourceWatch,
-)
+from penstock_gui.document import FlowDocument, SourceWatch
 from penstock_gui.session.breakpoints import Breakpoints
 from penstock_gui.session.client import Client
+from penstock_gui.session.edits import Edits
 from penstock_gui.session.engine import EngineProcess, Placement
 from penstock_gui.session.remote_flows import RemoteFlows, first_to_show
 from penstock_gui.session.selection import NOTHING, Selection
 from penstock_gui.session.stopping import Stopping
 
-_ROOM = (240.0, 140.0)
 _CONFIG_FIELD = re.compile(
     rf"routines\.(?P<routine>{ID_PATTERN.pattern})\.config\.(?P<field>\w+)(?P<why>.*)"
 )
@@ -58,12 +47,11 @@ class _Input(NamedTuple):
 
 
 class Session(QObject):
-    """One person's work on one flow: edits go through `undo`, runs through `client`.
+    """One person's work on one flow: edits go through `edits`, runs through `client`.
 
     `engine` is the process the client's jobs run in, `stopping` the jobs that were told to end.
     Attached to a program, `remote_flows` has the document show what that one's jobs run.
     `trusted` says whether code in a folder may be run; until the application sets it, none may.
-    `view_centre` is set by whoever shows the flow: the middle of what is seen, in its coordinates.
 
     Signals:
         job_selected(job id or None): another job is shown
@@ -103,10 +91,10 @@ class Session(QObject):
         self.stopping = Stopping(bridge, parent=self)
         self.remote_flows: RemoteFlows | None = None
         self.undo = _quiet_at_the_end(QUndoStack(self), self)
+        self.edits = Edits(self)
         self._sources = SourceWatch(document, self)
         self.trusted: Callable[[Path], bool] = lambda folder: False
         self._launch = LaunchSettings()
-        self.view_centre: Callable[[], Point] | None = None
         self._job_id: str | None = None
         self._former_job: str | None = None
         self._offered: str | None = None
@@ -406,93 +394,6 @@ class Session(QObject):
             flow = self.document.flow.name
             self.notice.emit(f"Save {flow} or undo its changes to see the job's flow drawn.")
         return not self.has_changes
-
-    def _may_edit(self) -> bool:
-        """Whether the flow is the user's to change; says it in a notice if not."""
-        if self.shows_program:
-            name = self.engine.name or "the program"
-            self.notice.emit(f"The flow is drawn as {name} runs it and can't be changed here.")
-        return not self.shows_program
-
-    def add_routine(self, spec: RoutineSpec, position: Point | None = None) -> str | None:
-        """Add a routine of a type and select it; returns the id it got, None if it can't be."""
-        if not self._may_edit():
-            return None
-        routine_id = self.document.free_id(spec.type)
-        self.undo.push(AddRoutine(self.document, routine_id, spec, position))
-        self.select((routine_id,))
-        return routine_id
-
-    def free_place(self) -> Point | None:
-        """Where another routine hides no other: near the middle of what is seen.
-
-        None, which leaves it to the automatic layout, while nothing has a place.
-        """
-        taken = [p for p in map(self.document.position, self.document.ids()) if p is not None]
-        if self.view_centre is not None:
-            x, y = self.view_centre()
-        elif taken:
-            x, y = max(taken)
-            x += _ROOM[0]
-        else:
-            return None
-        while any(abs(x - a) < _ROOM[0] and abs(y - b) < _ROOM[1] for a, b in taken):
-            y += _ROOM[1]
-        return x, y
-
-    def connect_ports(self, source: PortRef, target: PortRef) -> None:
-        """Connect an event to a slot, or say in a notice why not."""
-        if not self._may_edit():
-            return
-        reason = self.document.fits(source, target)
-        if reason is not None:
-            self.notice.emit(f"{source} -> {target}: {reason}")
-            return
-        self.undo.push(Connect(self.document, Connection(source, target)))
-
-    def delete_selection(self) -> None:
-        """Delete the selected routines or the selected connection."""
-        routines = [r for r in self.document.ids() if r in self._selection.routines]
-        connection = self._selection.connection
-        if (routines or connection) and self._may_edit():
-            self.undo.push(
-                RemoveItems(self.document, routines, (connection,) if connection else ())
-            )
-
-    def rename(self, routine_id: str, new: str) -> bool:
-        """Give a routine another id, or say in a notice why not; whether it has it now."""
-        if new != routine_id and not self._may_edit():
-            return False
-        reason = self.document.why_not_rename(routine_id, new)
-        if reason is not None:
-            self.notice.emit(f"{routine_id} can't be called {new!r}: {reason}")
-            return False
-        if new != routine_id:
-            self.undo.push(RenameRoutine(self.document, routine_id, new))
-        return True
-
-    def set_title(self, routine_id: str, title: str | None) -> None:
-        """Give a routine a title, or none."""
-        changes = (title or None) != self.document.flow.titles.get(routine_id)
-        if changes and self._may_edit():
-            self.undo.push(ChangeTitle(self.document, routine_id, title or None))
-
-    def move(self, to: Mapping[str, Point]) -> None:
-        """Move routines."""
-        moved = {r: p for r, p in to.items() if self.document.position(r) != p}
-        if moved:
-            self.undo.push(MoveRoutines(self.document, moved))
-
-    def auto_layout(self, positions: Mapping[str, Point]) -> None:
-        """Put routines where the automatic layout wants them, as one edit."""
-        moved = {r: p for r, p in positions.items() if self.document.position(r) != p}
-        if moved:
-            self.undo.push(MoveRoutines(self.document, moved, text="lay out", merges=False))
-
-    def set_config(self, routine_id: str, field: str, value: Any) -> None:
-        """Give a config field a value; `UNSET` gives it its default back."""
-        if self._may_edit():
-            self.undo.push(ChangeConfig(self.document, routine_id, field, value))
 
     # What others tell.
 

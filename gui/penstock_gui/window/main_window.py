@@ -219,7 +219,7 @@ class MainWindow(QMainWindow):
             "edit.undo": session.undo.undo,
             "edit.redo": session.undo.redo,
             "edit.add": self._add_routine,
-            "edit.delete": session.delete_selection,
+            "edit.delete": session.edits.delete_selection,
             "edit.rename": self._rename,
             "edit.select_all": lambda: session.select(session.document.ids()),
             "view.fit": view.fit_all,

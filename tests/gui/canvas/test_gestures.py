@@ -16,7 +16,7 @@ MIDDLE = Qt.MouseButton.MiddleButton
 def with_double(desk: Desk) -> None:
     """A routine that takes a number, to which no str fits."""
     spec = describe("words:Double", desk.document.code_folders)
-    desk.session.add_routine(spec, (240.0, 200.0))
+    desk.session.edits.add_routine(spec, (240.0, 200.0))
     desk.session.select()
     desk.view.fit_all()
 
@@ -135,7 +135,7 @@ def test_a_routine_deleted_meanwhile_ends_the_gesture(desk: Desk) -> None:
     desk.press(desk.event("lines", "line"))
 
     desk.session.select(["lines"])
-    desk.session.delete_selection()
+    desk.session.edits.delete_selection()
 
     assert desk.view.hands.gesture is None
     assert_in_step(desk)

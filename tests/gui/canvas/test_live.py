@@ -156,7 +156,7 @@ def test_what_a_job_emitted_before_it_was_shown_lights_nothing(desk: Desk) -> No
 
 def test_a_failure_heats_its_port_and_lights_its_wire(desk: Desk, clock: Clock) -> None:
     wire = desk.add_report()
-    desk.session.connect_ports(wire.source, wire.target)
+    desk.session.edits.connect_ports(wire.source, wire.target)
     job = desk.run()
     desk.client.tell_failed(job, "split")
     desk.refresh()

@@ -34,15 +34,15 @@ def test_items_follow_every_edit_its_undo_and_its_redo(desk: Desk) -> None:
 
     def delete(*routines: str) -> None:
         session.select(routines)
-        session.delete_selection()
+        session.edits.delete_selection()
 
     steps: list[Callable[[], object]] = [
-        lambda: session.add_routine(spec, (40.0, 300.0)),
-        lambda: session.connect_ports(ref("lines.line"), ref("count.word")),
-        lambda: session.connect_ports(failed.source, failed.target),
-        lambda: session.move({"lines": (10.0, 200.0)}),
-        lambda: session.rename("split", "cut"),
-        lambda: session.set_title("cut", "Cut to words"),
+        lambda: session.edits.add_routine(spec, (40.0, 300.0)),
+        lambda: session.edits.connect_ports(ref("lines.line"), ref("count.word")),
+        lambda: session.edits.connect_ports(failed.source, failed.target),
+        lambda: session.edits.move({"lines": (10.0, 200.0)}),
+        lambda: session.edits.rename("split", "cut"),
+        lambda: session.edits.set_title("cut", "Cut to words"),
         lambda: delete("cut"),
         lambda: delete("double", "lines"),
     ]
@@ -97,9 +97,9 @@ def test_what_was_placed_by_itself_stays_when_others_come_and_go(
     before = graph.arrangement.places(["lines", "split"])
 
     desk.session.select(["count"])
-    desk.session.delete_selection()
-    desk.session.add_routine(describe("words:Double", desk.document.code_folders))
-    desk.session.rename("split", "cut")
+    desk.session.edits.delete_selection()
+    desk.session.edits.add_routine(describe("words:Double", desk.document.code_folders))
+    desk.session.edits.rename("split", "cut")
     graph.settle()
 
     after = graph.arrangement.places(["lines", "cut"])
@@ -109,19 +109,19 @@ def test_what_was_placed_by_itself_stays_when_others_come_and_go(
 
 def test_a_renamed_routine_stays_marked_as_selected(desk: Desk) -> None:
     desk.session.select(["split"])
-    desk.session.rename("split", "cut")
+    desk.session.edits.rename("split", "cut")
 
     assert desk.view.graph.nodes["cut"].touch.selected
 
 
 def test_a_selected_wire_stays_selected_when_an_end_is_renamed(desk: Desk) -> None:
     desk.session.select(connection=Connection.parse("split.word -> count.word"))
-    desk.session.rename("split", "cut")
+    desk.session.edits.rename("split", "cut")
     renamed = Connection.parse("cut.word -> count.word")
 
     assert desk.session.selection.connection == renamed
     assert desk.view.graph.edges[renamed].look.chosen
-    desk.session.delete_selection()
+    desk.session.edits.delete_selection()
     assert renamed not in desk.document.connections()
 
 
@@ -132,7 +132,7 @@ def test_a_connected_failed_event_gets_a_row(desk: Desk) -> None:
         return node.picture.shape.events
 
     assert events() == ("word",)
-    desk.session.connect_ports(wire.source, wire.target)
+    desk.session.edits.connect_ports(wire.source, wire.target)
     assert events() == ("word", "failed")
     desk.session.undo.undo()
     assert events() == ("word",)
@@ -149,7 +149,7 @@ def test_a_port_that_is_wired_but_unknown_is_drawn_and_marked(desk: Desk, tmp_pa
 
 
 def test_a_routine_with_a_problem_says_it(desk: Desk, qtbot: QtBot) -> None:
-    desk.session.set_config("lines", "times", "many")
+    desk.session.edits.set_config("lines", "times", "many")
     qtbot.waitUntil(lambda: "lines" in desk.view.graph.live.problems)
     desk.refresh()
 

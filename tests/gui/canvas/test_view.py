@@ -263,14 +263,14 @@ class Painted(QObject):
 
 
 def test_a_wire_that_takes_another_way_leaves_nothing_behind(desk: Desk, qtbot: QtBot) -> None:
-    desk.session.move({"count": (0.0, 400.0)})
+    desk.session.edits.move({"count": (0.0, 400.0)})
     desk.view.fit_all()
     QTest.qWait(50)
     wire = next(w for w in desk.view.graph.edges if w.target.routine == "count")
     far = desk.pixel(desk.view.graph.edges[wire].middle())
     painted = Painted(desk.view.viewport())
 
-    desk.session.move({"count": (300.0, 250.0)})
+    desk.session.edits.move({"count": (300.0, 250.0)})
     end = desk.pixel(desk.slot("count", "word"))
     desk.view.viewport().repaint(QRect(end, end).adjusted(-9, -9, 9, 9))  # not yet routed anew
 

@@ -343,7 +343,7 @@ def test_what_the_import_finds_wrong_is_said_under_its_field_until_an_edit(
 def test_an_unknown_field_is_shown_with_the_problem(
     panel: InspectorPanel, session: Session
 ) -> None:
-    session.set_config("split", "bogus", 1)
+    session.edits.set_config("split", "bogus", 1)
 
     session.select(["split"])
 
@@ -395,9 +395,9 @@ def test_a_given_value_can_be_reset_to_its_default(panel: InspectorPanel, sessio
 def test_a_value_of_the_wrong_type_is_shown_as_it_stands(
     panel: InspectorPanel, session: Session
 ) -> None:
-    session.set_config("split", "lower", "yes")
-    session.set_config("split", "case", "shout")
-    session.set_config("split", "unknown", [1])
+    session.edits.set_config("split", "lower", "yes")
+    session.edits.set_config("split", "case", "shout")
+    session.edits.set_config("split", "unknown", [1])
 
     session.select(["split"])
 
@@ -412,7 +412,7 @@ def test_a_value_of_the_wrong_type_is_shown_as_it_stands(
 
 
 def test_a_long_value_is_shown_but_not_edited_here(panel: InspectorPanel, session: Session) -> None:
-    session.set_config("lines", "text", "x" * 200_000)
+    session.edits.set_config("lines", "text", "x" * 200_000)
 
     session.select(["lines"])
 

@@ -109,7 +109,7 @@ def test_types_in_use_have_their_routines_colour(panel: PalettePanel, session: S
 
     before = colors()
     spec = next(s for s in panel.model.specs if s.class_name == "Double")
-    session.add_routine(spec)
+    session.edits.add_routine(spec)
 
     assert before == {"Count": 2, "Double": None, "Lines": 0, "Split": 1}
     assert colors()["Double"] == 3

@@ -74,7 +74,7 @@ class Desk:
 
     def edit(self) -> None:
         """Make an unsaved change."""
-        self.session.rename("one", "changed")
+        self.session.edits.rename("one", "changed")
 
 
 @pytest.fixture

@@ -130,7 +130,7 @@ def test_lost_jobs_are_started_again_with_the_same_input(desk: Desk) -> None:
     desk.start()
     desk.start()
     desk.session.show_job("1")
-    desk.session.set_config("rank", "top", 3)
+    desk.session.edits.set_config("rank", "top", 3)
     desk.client.tell_gone()
     desk.hear()
     starts = desk.client.named("start")

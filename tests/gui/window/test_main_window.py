@@ -167,7 +167,7 @@ def test_f9_sets_a_breakpoint_before_the_selected_routine(desk: Desk) -> None:
 
 def test_an_edit_marks_the_flow_unsaved_and_undo_takes_it_back(desk: Desk) -> None:
     assert (desk.window.header.title, desk.window.header.state) == ("code_census", "saved")
-    desk.session.rename("parse", "parse_it")
+    desk.session.edits.rename("parse", "parse_it")
     assert (desk.window.header.title, desk.window.header.state) == ("code_census •", "unsaved")
     assert desk.window.windowTitle().startswith("code_census •")
 
@@ -178,7 +178,7 @@ def test_an_edit_marks_the_flow_unsaved_and_undo_takes_it_back(desk: Desk) -> No
 def test_the_header_says_when_a_job_runs_another_version(desk: Desk) -> None:
     desk.start()
     assert "job 1" not in desk.window.header.state
-    desk.session.rename("parse", "parse_it")
+    desk.session.edits.rename("parse", "parse_it")
 
     assert "job 1 runs the flow as it was at start" in desk.window.header.state
     desk.client.tell_ended("1")
@@ -314,7 +314,7 @@ def test_jobs_of_an_engine_of_its_own_may_be_left(
 
 
 def test_closing_asks_about_unsaved_changes_first(desk: Desk) -> None:
-    desk.session.rename("parse", "other")
+    desk.session.edits.rename("parse", "other")
     desk.answers.leave = "cancel"
     desk.window.close()
 

@@ -298,15 +298,15 @@ class RoutinePage(QWidget):
         if reason is not None:
             self.id_box.reject(reason)
         else:
-            self._session.rename(self.routine_id, text)
+            self._session.edits.rename(self.routine_id, text)
 
     def _on_title_entered(self, text: str) -> None:
         if self._exists():
-            self._session.set_title(self.routine_id, text.strip() or None)
+            self._session.edits.set_title(self.routine_id, text.strip() or None)
 
     def _on_config_changed(self, field: str, value: Any) -> None:
         if self._exists():
-            self._session.set_config(self.routine_id, field, value)
+            self._session.edits.set_config(self.routine_id, field, value)
 
 
 def _show_newest(row: SlotRow | ValueRow, samples: tuple[ValueSample, ...], nothing: str) -> None:

@@ -101,7 +101,7 @@ class PalettePanel(QWidget):
 
     def _add(self, spec: RoutineSpec) -> None:
         if spec.error is None:
-            self._session.add_routine(spec, self._session.free_place())
+            self._session.edits.add_routine(spec, self._session.edits.free_place())
 
     def _show_colors(self) -> None:
         document = self._session.document
