@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Literal
 
 import pytest
 
 from helpers.conservation import check_conservation
 from penstock import Runtime
-
-Loop = Literal["thread", "pool"]
+from penstock.run.executor import Loop
 
 
 @pytest.fixture(params=["thread", "pool"])

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import threading
 from pathlib import Path
-from typing import Literal
 
 import pytest
 
 from helpers.stuck import Trap, all_gone, generator_refuses_to_close, uses_the_full_pool
 from helpers.waiting import DEADLINE, until
 from penstock import JobStatus, Runtime
-
-Loop = Literal["thread", "pool"]
+from penstock.run.executor import Loop
 
 
 @pytest.mark.parametrize("held", [True, False])

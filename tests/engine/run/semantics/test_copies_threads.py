@@ -8,7 +8,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from types import ModuleType
-from typing import Any, Literal
+from typing import Any
 
 import pytest
 from pydantic import BaseModel
@@ -32,8 +32,7 @@ from penstock import (
     Slot,
 )
 from penstock.observe import ActivationEnded, JobEnded, JobStarted
-
-Loop = Literal["thread", "pool"]
+from penstock.run.executor import Loop
 
 
 class Adder(Routine):

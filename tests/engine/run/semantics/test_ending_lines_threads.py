@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from typing import Any, Literal
+from typing import Any
 
 import pytest
 
@@ -34,8 +34,7 @@ from penstock import (
     Slot,
 )
 from penstock.observe import JobEnded as JobEndedEvent
-
-Loop = Literal["thread", "pool"]
+from penstock.run.executor import Loop
 
 
 def logs(log: list[Any], name: str, emits_at_end: int = 0, capacity: int = 1000) -> Routine:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
-from typing import Any, Literal
+from typing import Any
 
 import pytest
 
@@ -37,8 +37,7 @@ from penstock import (
     Slot,
 )
 from penstock.observe import MessageQueued
-
-Loop = Literal["thread", "pool"]
+from penstock.run.executor import Loop
 
 
 @pytest.fixture

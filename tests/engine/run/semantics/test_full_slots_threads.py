@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterable
-from typing import Any, Literal
+from typing import Any
 
 import pytest
 
@@ -31,8 +31,7 @@ from penstock import (
     Slot,
     SlotFull,
 )
-
-Loop = Literal["thread", "pool"]
+from penstock.run.executor import Loop
 
 
 def reporting(

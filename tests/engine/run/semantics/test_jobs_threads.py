@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from typing import Any, Literal
+from typing import Any
 
 import pytest
 
@@ -34,8 +34,7 @@ from penstock import (
 )
 from penstock import Event as EventPort
 from penstock.observe import JobEnded as JobEndedEvent
-
-Loop = Literal["thread", "pool"]
+from penstock.run.executor import Loop
 
 
 def test_8_entry_params_put_one_message_in_each_slot_they_name(loop: Loop) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from typing import Any, Literal
+from typing import Any
 
 import pytest
 
@@ -36,9 +36,7 @@ from penstock.observe import (
     ActivationFailed,
     MessageDropped,
 )
-
-Loop = Literal["thread", "pool"]
-
+from penstock.run.executor import Loop
 
 DROPS = {"drop_oldest": ([0, 4, 5], ["1", "2", "3"]), "drop_newest": ([0, 1, 2], ["3", "4", "5"])}
 

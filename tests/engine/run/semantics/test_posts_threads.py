@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from typing import Any, Literal
+from typing import Any
 
 import pytest
 
@@ -24,8 +24,7 @@ from penstock import (
     Runtime,
     SlotFull,
 )
-
-Loop = Literal["thread", "pool"]
+from penstock.run.executor import Loop
 
 
 def test_11_a_post_to_a_full_slot_raises_when_its_time_is_over(loop: Loop) -> None:

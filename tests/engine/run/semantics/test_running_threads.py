@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
-from typing import Any, Literal
+from typing import Any
 
 from helpers.bodies import Gate, gated, gated_source
 from helpers.flows import burst, chain, flow_of, routine
@@ -12,8 +12,6 @@ from helpers.full_slots import gated_sink
 from helpers.kinds import AsyncGate, async_gated, post
 from helpers.waiting import DEADLINE, until
 from penstock import Every, JobState, JobStatus, Runtime
-
-Loop = Literal["thread", "pool"]
 
 
 def running(runtime: Runtime, job: JobState, routine_id: str) -> tuple[int, int, int]:

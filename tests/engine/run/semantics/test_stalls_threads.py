@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterable
-from typing import Any, Literal
+from typing import Any
 
 import pytest
 
@@ -40,8 +40,7 @@ from penstock.observe import (
     Stalled,
 )
 from penstock.observe import JobEnded as JobEndedEvent
-
-Loop = Literal["thread", "pool"]
+from penstock.run.executor import Loop
 
 
 def doubling(capacity: int) -> Routine:

@@ -8,7 +8,7 @@ import threading
 from collections.abc import Iterator
 from pathlib import Path
 from time import monotonic
-from typing import Any, Literal
+from typing import Any
 
 import pytest
 
@@ -26,9 +26,8 @@ from helpers.stuck import (
 )
 from helpers.waiting import DEADLINE, run_another_job, until
 from penstock import Cancelled, JobState, JobStatus, Runtime
+from penstock.run.executor import Loop
 from penstock.run.pool import WorkerPool
-
-Loop = Literal["thread", "pool"]
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Callable, Iterator
-from typing import Any, Literal
+from typing import Any
 
 import pytest
 
@@ -36,9 +36,7 @@ from penstock import (
     Runtime,
     Slot,
 )
-
-Loop = Literal["thread", "pool"]
-
+from penstock.run.executor import Loop
 
 # ---- 20: cancel, Stop, time-outs
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from functools import partial
-from typing import Any, Literal
+from typing import Any
 
 import pytest
 
@@ -38,9 +38,7 @@ from penstock.observe import (
     JobHeld,
 )
 from penstock.observe import JobEnded as JobEndedEvent
-
-Loop = Literal["thread", "pool"]
-
+from penstock.run.executor import Loop
 
 # ---- 21: waiting
 
