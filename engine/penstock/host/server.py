@@ -200,11 +200,12 @@ class HostServer:
     # ---- on any thread
 
     def attach(
-        self, connection: Connection, grant: Grant, when_gone: WhenWindowGoes = "resume"
+        self, connection: Connection, grant: Grant, when_gone: WhenWindowGoes | None = None
     ) -> None:
         """Serve a client from now on; closes the connection where there are `MAX_CONNECTIONS`.
 
-        ``when_gone`` is what becomes of the jobs without it until it says so itself.
+        ``when_gone`` is what becomes of the jobs without it until it says so itself. With None
+        they go on if it has steered, and else are left as they are.
         """
         self._bell.mail.put(_Peer(self, connection, grant, when_gone))
 
@@ -527,6 +528,8 @@ class HostServer:
             self._refuse(peer, command, "another window steers; take control first")
         else:
             self._bell.hurry()
+            if peer.when_gone is None:
+                peer.when_gone = "resume"
             if isinstance(command, Start):
                 with self._lock:
                     self._starting[command.job_id] = command, peer
@@ -560,7 +563,7 @@ class _Peer:
         server: HostServer,
         connection: Connection,
         grant: Grant,
-        when_gone: WhenWindowGoes,
+        when_gone: WhenWindowGoes | None,
     ) -> None:
         self.connection = connection
         self.grant = grant

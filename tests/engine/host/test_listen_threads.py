@@ -24,6 +24,7 @@ from penstock import Debugger, JobStatus, Runtime
 from penstock.host import (
     CommandRefused,
     EngineClient,
+    EngineSnapshot,
     HostProcess,
     HostUp,
     Printed,
@@ -32,7 +33,7 @@ from penstock.host import (
 )
 from penstock.host.attaching import Host, Listening, attach, listen, listening
 from penstock.host.codec import decode, encode
-from penstock.host.commands import Resume, Start
+from penstock.host.commands import AskSnapshot, Resume, Start, WhenGone
 from penstock.host.sockets import BACKLOG, fresh_folder, shared_folders
 from penstock.host.transport import Connection, Gone
 from penstock.observe import EngineEvent, JobEnded, JobStarted, JobView
@@ -131,6 +132,8 @@ def test_held_jobs_go_on_when_the_program_stops_listening(runtime: Runtime) -> N
     job = runtime.exec(chain(source([1])), held=True)
     with Window(host.info) as window:
         window.until(JobStarted)
+        window.send(WhenGone("resume"), AskSnapshot())
+        window.until(EngineSnapshot)
         host.close()
         host.close()
         assert job.wait(DEADLINE) is JobStatus.COMPLETED

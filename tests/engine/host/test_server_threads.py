@@ -979,11 +979,31 @@ def test_after_the_one_who_steered_the_next_to_come_does(desk: Desk) -> None:
 
 def test_held_jobs_go_on_without_the_one_who_steered(desk: Desk) -> None:
     client = desk.client("control")
+    client.send(WhenGone("resume"))
 
     client.connection.close()
 
     assert desk.alone.wait(DEADLINE)
     assert desk.engine.did() == [SetBreakpoints(()), Resume(None)]
+
+
+def test_held_jobs_go_on_without_the_one_who_steered_and_said_nothing(desk: Desk) -> None:
+    client = desk.client("control")
+    client.send(Pause(None))
+
+    client.connection.close()
+
+    assert desk.alone.wait(DEADLINE)
+    assert desk.engine.did() == [Pause(None), SetBreakpoints(()), Resume(None)]
+
+
+def test_who_leaves_without_a_word_changes_nothing(desk: Desk) -> None:
+    client = desk.client("control")
+
+    client.connection.close()
+
+    assert desk.alone.wait(DEADLINE)
+    assert desk.engine.did() == []
 
 
 def test_held_jobs_stay_so_if_the_one_who_steered_wanted_it(desk: Desk) -> None:
@@ -1088,7 +1108,7 @@ def test_what_no_client_sends_ends_the_connection_and_nothing_is_done(
     with pytest.raises(Gone):
         client.until(lambda: False)
     assert desk.alone.wait(DEADLINE)
-    assert desk.engine.did() == [SetBreakpoints(()), Resume(None)]
+    assert desk.engine.did() == []
 
 
 def test_a_question_that_fails_lets_only_the_one_go_who_asked(
@@ -1123,6 +1143,8 @@ def test_no_more_than_eight_are_served(desk: Desk) -> None:
 
 def test_closing_tells_what_is_to_tell_and_lets_jobs_go(desk: Desk) -> None:
     client = desk.client("control")
+    client.send(WhenGone("resume"))
+    until(lambda: desk.chosen)
     assert_sleeps(desk)
     desk.engine.says(*[started(str(number)) for number in range(1000)], rings=False)
 
