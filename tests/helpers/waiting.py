@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from helpers.flows import chain, pass_on, routine, source
@@ -20,6 +21,15 @@ def until(is_so: Callable[[], Any], timeout: float = 10.0) -> None:
             return
         tick.wait(0.002)
     raise AssertionError("it never came to be so")
+
+
+def is_gone(pid: int) -> bool:
+    """Whether a process that isn't our child has ended."""
+    try:
+        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except (FileNotFoundError, ProcessLookupError):
+        return True
+    return state in "ZX"
 
 
 class Call:

@@ -121,14 +121,18 @@ def _run(
         process.wait(timeout)
     finally:
         if process.poll() is None:
-            _kill_all(process)
+            kill_all(process)
             process.wait()
 
 
-def _kill_all(process: subprocess.Popen[bytes]) -> None:
+def kill_all(process: subprocess.Popen[bytes]) -> None:
+    """Kill a process that leads a session of its own, and what it has started there.
+
+    Its number must not be free yet: it hasn't been waited for.
+    """
     if os.name == "posix":
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)  # it leads a session of its own
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(process.pid, signal.SIGKILL)
     else:
         process.kill()
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import logging
 import os
 import secrets
 import shutil
@@ -32,22 +33,28 @@ from penstock.host.commands import (
     WhenGone,
 )
 from penstock.host.handshake import KEY_BYTES
-from penstock.host.interpreter import host_command, host_environment
+from penstock.host.interpreter import host_command, host_environment, kill_all
 from penstock.host.launch import LaunchSettings, WhenWindowGoes
 from penstock.host.protocol import Answer, HostUp, SourcesChanged, Told
 from penstock.host.sockets import fresh_folder
 from penstock.host.transport import Gone, Listener
 from penstock.host.wire import Inbox, JobsHeard, Tail, Wire, refusal
 
+if sys.platform == "linux":
+    import fcntl
+
 START_SECONDS = 30.0
 LEAVE_SECONDS = 4.0
 OUTPUT_BYTES = 65_536
+PIPE_BYTES = 1_048_576
+"""As much as a user may have wait in a pipe, unless the system is set otherwise."""
 _GRACE_SECONDS = 0.4
 _LAST_WORDS_SECONDS = 0.25
 _FLUSH_SECONDS = 0.5
 _NAME = "host"
 _UNHEARD = (SetBreakpoints, AskThreads, AskSnapshot, AskValues, AskFlow, AskSources)
 _POSIX = os.name == "posix"
+_log = logging.getLogger(__name__)
 
 
 class HostProcess:
@@ -261,6 +268,7 @@ class _Host:
         self._tail = Tail(OUTPUT_BYTES)
         self._lock = threading.Lock()
         self._process: subprocess.Popen[bytes] | None = None
+        self._listener: Listener | None = None
         self._when_gone = settings.when_window_goes
         self._up = threading.Event()
         self._parts = False
@@ -314,19 +322,26 @@ class _Host:
         return self._parted.wait(max(0.0, deadline - monotonic()))
 
     def leave(self, patience: float) -> None:
-        """Let it end by itself, for so many seconds."""
+        """Let it end by itself, for so many seconds; one that hasn't connected yet is killed."""
         self._parts = False
         self.choose("end")
         self._asked = self._asked or "ended as asked"
         self._patience = patience
-        self._leaves.set()
+        self._stop()
 
     def kill(self) -> None:
         """End it, and what it has started, at once."""
         self._asked = self._asked or "killed as asked"
         self._patience = 0.0
-        self._leaves.set()
+        self._stop()
         self._kill()
+
+    def _stop(self) -> None:
+        """It is to go; one that hasn't connected yet is waited for no longer."""
+        self._leaves.set()
+        listener = self._listener
+        if listener is not None:
+            listener.stop()
 
     # ---- on the link's thread
 
@@ -340,10 +355,14 @@ class _Host:
                 undo.callback(shutil.rmtree, folder, ignore_errors=True)
                 listener = Listener(folder, _NAME, secrets.token_bytes(KEY_BYTES))
                 undo.callback(listener.close)
+                self._listener = listener
+                if self._leaves.is_set():  # `_stop` may have found none
+                    listener.stop()
                 reads, writes = os.pipe()
                 undo.callback(os.close, reads)
+                _enlarge(writes)
                 try:
-                    process = self._begin(listener, reads, writes)
+                    process = self._begin(reads, writes)
                 finally:
                     os.close(writes)
             except (OSError, PenstockError) as error:
@@ -357,6 +376,7 @@ class _Host:
         )
         output.start()
         keeper.start()
+        self._tell(process, listener, reads)
         self._wait_end(process)
         listener.close()
         keeper.join()
@@ -368,8 +388,8 @@ class _Host:
         pid = 0 if self._process is None else self._process.pid
         return tuple(self.jobs.lose(pid, end, self._tail.text(), bool(self._asked)))
 
-    def _begin(self, listener: Listener, reads: int, writes: int) -> subprocess.Popen[bytes]:
-        """Start the process and hand it, by a pipe that nobody else can read, what it must know.
+    def _begin(self, reads: int, writes: int) -> subprocess.Popen[bytes]:
+        """Start the process.
 
         It prints to ``writes``, and where it can it gets ``reads`` too, for the day this process
         reads no more.
@@ -385,6 +405,16 @@ class _Host:
             env=host_environment(settings),
             start_new_session=_POSIX,
         )
+        with self._lock:
+            self._process = process
+        return process
+
+    def _tell(self, process: subprocess.Popen[bytes], listener: Listener, reads: int) -> None:
+        """Hand it, by a pipe that nobody else can read, what it must know.
+
+        That waits for one that doesn't read, until the keeper kills it.
+        """
+        settings = self.settings
         told = {
             "path": str(listener.path),
             "key": listener.key.hex(),
@@ -395,13 +425,8 @@ class _Host:
             "when_window_goes": settings.when_window_goes,
             "pipe": reads if _POSIX else None,
         }
-        with self._lock:
-            self._process = process
         with contextlib.suppress(OSError), process.stdin:  # type: ignore[union-attr]
             process.stdin.write(json.dumps(told).encode() + b"\n")  # type: ignore[union-attr]
-        if self._leaves.is_set():
-            self._kill()
-        return process
 
     def _wait_end(self, process: subprocess.Popen[bytes]) -> None:
         """Until it has ended; whatever it has started goes with it, and it is reaped."""
@@ -431,7 +456,7 @@ class _Host:
 
     def _keep(self, listener: Listener, folder: Path) -> None:
         """Make the connection, and end the process when it is to go."""
-        wire = None
+        connection = wire = None
         try:
             connection = listener.accept(START_SECONDS)
             wire = Wire(
@@ -447,7 +472,13 @@ class _Host:
             self._broken = f"it hasn't connected within {START_SECONDS:g} s"
             self._kill()
         except Gone:
-            pass  # it has ended before
+            self._kill()  # it isn't to be waited for, unless it has ended before
+        except Exception as error:  # noqa: BLE001 -- a fault of ours must not leave a window waiting
+            _log.exception("a host can't be connected to")
+            self._broken = f"it can't be made: {type(error).__name__}"
+            self._kill()
+            if connection is not None:
+                connection.close()
         finally:
             listener.close()
             shutil.rmtree(folder, ignore_errors=True)
@@ -493,11 +524,14 @@ class _Host:
             process = self._process
             if process is None or self._over.is_set():
                 return
-            if _POSIX:
-                with contextlib.suppress(ProcessLookupError, PermissionError):
-                    os.killpg(process.pid, signal.SIGKILL)  # it leads a session of its own
-            else:
-                process.kill()
+            kill_all(process)
+
+
+def _enlarge(pipe: int) -> None:
+    """Have much wait in a pipe: who prints waits for this process only when it is full."""
+    if sys.platform == "linux":
+        with contextlib.suppress(OSError):  # more than this user may have
+            fcntl.fcntl(pipe, fcntl.F_SETPIPE_SZ, PIPE_BYTES)
 
 
 def _how(code: int) -> str:

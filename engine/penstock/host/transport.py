@@ -115,8 +115,8 @@ class Listener:
     """Lets peers who know the key connect to ``folder/name``.
 
     Without `key` a new one is written to ``folder/name.key``, mode 0600. The folder is made, or
-    checked by `private_folder`. One thread at a time is in `accept`; `close` is for any thread.
-    ``refused`` counts the peers that were turned away.
+    checked by `private_folder`. One thread at a time is in `accept`; `stop` and `close` are for any
+    thread. ``refused`` counts the peers that were turned away.
     """
 
     def __init__(self, folder: Path, name: str, key: bytes | None = None) -> None:
@@ -172,11 +172,15 @@ class Listener:
                         if connection is not None:
                             return connection
 
-    def close(self) -> None:
-        """Stop listening and remove what was made here; connections stay. Idempotent."""
+    def stop(self) -> None:
+        """Stop listening: an `accept` under way raises Gone. Returns at once; `close` it later."""
         self._closed = True
         with suppress(OSError):
             self._waker.send(b"x")
+
+    def close(self) -> None:
+        """Stop listening and remove what was made here; connections stay. Idempotent."""
+        self.stop()
         with self._accepting:
             if self._waker.fileno() < 0:
                 return

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import contextlib
 import errno
+import fcntl
 import json
 import os
 import signal
@@ -24,6 +25,7 @@ import pytest
 from helpers.dying import FOLDER, flow_of
 from helpers.gated import Gate, gated_flow
 from helpers.hosted import DEADLINE, Watch
+from helpers.waiting import is_gone, until
 from penstock.host import (
     LOST,
     BreakpointSpec,
@@ -38,7 +40,7 @@ from penstock.host import (
     process,
     transport,
 )
-from penstock.host.sockets import private_folder
+from penstock.host.sockets import fresh_folder, private_folder
 from penstock.observe import JobEnded, JobHeld, JobProgress
 
 TESTS: dict[str, str | None] = {"PYTHONPATH": str(FOLDER.parent)}
@@ -88,23 +90,6 @@ def own() -> Iterator[Own]:
 def pids_of(own: Own) -> list[int]:
     """The hosts it has told of which are still there, zombies too."""
     return [up.pid for up in own.watch.of(HostUp) if Path(f"/proc/{up.pid}").exists()]
-
-
-def is_gone(pid: int) -> bool:
-    """Whether a process that isn't our child has ended."""
-    try:
-        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
-    except (FileNotFoundError, ProcessLookupError):
-        return True
-    return state in "ZX"
-
-
-def wait_gone(pid: int, seconds: float = DEADLINE) -> None:
-    """Until a process has ended."""
-    end, tick = monotonic() + seconds, threading.Event()
-    while not is_gone(pid):
-        assert monotonic() < end, f"process {pid} is still there"
-        tick.wait(0.01)
 
 
 def let_through(gate: Gate, is_so: Callable[[], object], watch: Watch) -> None:
@@ -294,7 +279,7 @@ def test_what_a_host_has_started_goes_with_it_or_keeps_nobody_waiting(
     if stays:
         assert not is_gone(pid)
         os.kill(pid, signal.SIGKILL)
-    wait_gone(pid)
+    until(lambda: is_gone(pid))
 
 
 @pytest.mark.parametrize("interpreter", [None, sys.executable])
@@ -371,6 +356,121 @@ def test_a_python_that_is_none_is_told(tmp_path: Path, name: str) -> None:
     assert told in refused.text
     if name == "no Python":
         assert gone.output == "not a Python\n"
+
+
+@pytest.fixture
+def silent(tmp_path: Path) -> str:
+    """A program that neither reads what it is handed nor connects."""
+    program = tmp_path / "python"
+    program.write_text("#!/bin/sh\nexec sleep 600\n", encoding="utf-8")
+    program.chmod(0o700)
+    return str(program)
+
+
+LONG = ("x" * 500_000,)
+"""More than waits in the pipe by which a host is told what it must know."""
+
+
+@pytest.mark.parametrize("arguments", [(), LONG])
+def test_a_host_that_does_not_connect_is_ended(
+    silent: str, arguments: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(process, "START_SECONDS", 0.2)
+    own = Own(interpreter=silent, arguments=arguments)
+    try:
+        own.start(flow_of("Tells"))
+        gone = own.gone()
+    finally:
+        own.client.close()
+
+    assert "it hasn't connected within 0.2 s" in gone.text
+    assert not gone.asked
+
+
+@pytest.mark.parametrize("arguments", [(), LONG])
+@pytest.mark.parametrize("way", ["restart", "kill"])
+def test_a_host_that_does_not_connect_is_not_waited_for_when_it_is_to_go(
+    silent: str, arguments: tuple[str, ...], way: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(process, "START_SECONDS", 6 * DEADLINE)
+    own = Own(interpreter=silent, arguments=arguments)
+    try:
+        refused = own.start(flow_of("Tells"))
+        until(lambda: own.link._living is not None and own.link._living._process is not None)
+        getattr(own.client, way)()
+        gone = own.gone()
+        own.watch.told.clear()
+        own.link.settings = replace(own.link.settings, interpreter=None, arguments=())
+        assert own.run(flow_of("Tells"))["pid"]
+    finally:
+        own.client.close()
+
+    assert gone.asked
+    assert refused == "1"
+
+
+def test_a_host_is_ended_that_is_to_go_before_there_is_one(
+    silent: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(process, "START_SECONDS", 6 * DEADLINE)
+    own = Own(interpreter=silent)
+
+    def leave_meanwhile() -> Path:
+        own.client.restart()
+        return fresh_folder()
+
+    monkeypatch.setattr(process, "fresh_folder", leave_meanwhile)
+    try:
+        own.start(flow_of("Tells"))
+        assert own.gone().asked
+    finally:
+        own.client.close()
+
+
+def test_closing_does_not_wait_for_a_host_that_does_not_connect(
+    silent: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(process, "START_SECONDS", 6 * DEADLINE)
+    own = Own(interpreter=silent)
+    own.start(flow_of("Tells"))
+    until(lambda: own.link._living is not None and own.link._living._process is not None)
+
+    begin = monotonic()
+    own.client.close(timeout=3 * DEADLINE)
+
+    assert monotonic() - begin < DEADLINE
+
+
+def test_a_fault_in_making_the_connection_ends_the_host(
+    own: Own, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fail(*_: Any) -> Any:
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(process, "Wire", fail)
+    own.start(flow_of("Tells"))
+
+    gone = own.gone()
+
+    assert "RuntimeError" in gone.text
+    assert "can't be connected to" in caplog.text
+    caplog.clear()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="a pipe's size is the system's elsewhere")
+def test_much_can_be_printed_while_the_window_stands_still(own: Own, tmp_path: Path) -> None:
+    gate = Gate(tmp_path / "gate")
+    job_id = own.start(flow_of("Dies", gate=str(gate.path)))
+    own.runs(job_id)
+    (up,) = own.watch.of(HostUp)
+
+    printing = os.open(f"/proc/{up.pid}/fd/1", os.O_WRONLY)
+    size = fcntl.fcntl(printing, fcntl.F_GETPIPE_SZ)
+    os.close(printing)
+
+    allowed = int(Path("/proc/sys/fs/pipe-max-size").read_text(encoding="ascii"))
+    assert size >= min(allowed, 1_000_000)
+    let_through(gate, lambda: own.watch.of(JobEnded, job_id), own.watch)
 
 
 def test_what_does_not_cross_is_refused_and_the_rest_is_done(own: Own) -> None:
@@ -463,7 +563,7 @@ def test_a_window_that_is_killed_takes_its_host_along(tmp_path: Path) -> None:
         window.kill()
         window.communicate()
 
-    wait_gone(pid, WINDOW_SECONDS)
+    until(lambda: is_gone(pid), WINDOW_SECONDS)
     with contextlib.suppress(ProcessLookupError):
         os.kill(pid, signal.SIGKILL)
 
