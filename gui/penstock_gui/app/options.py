@@ -110,7 +110,10 @@ def _parser() -> argparse.ArgumentParser:
         help="save a picture of the window, in the colours you have chosen, then quit",
     )
     parser.add_argument(
-        "--quit-after", metavar="S", type=_seconds, help="quit after so many seconds"
+        "--quit-after",
+        metavar="S",
+        type=_seconds,
+        help="quit after so many seconds (from when the program answers, with --attach)",
     )
     return parser
 

@@ -167,7 +167,17 @@ class Program:
         after = self._options.quit_after
         if after is not None:
             self._session.notice.connect(lambda text: print(text, file=sys.stderr))
-            QTimer.singleShot(round(after * 1000), self._window, self._finish)
+            self._quit_after(after)
+
+    def _quit_after(self, seconds: float) -> None:
+        """Time counts from now on; in a window on a program from its answer, or its absence."""
+        timer = QTimer(self._window, singleShot=True, interval=round(seconds * 1000))
+        timer.timeout.connect(self._finish)
+        if self._session.engine.placement != "attached":
+            timer.start()
+            return
+        for known in (self._desk.bridge.host_up, self._desk.bridge.host_gone):
+            known.connect(lambda _: None if timer.isActive() else timer.start())
 
     def _start_trusted(self) -> None:
         """Typing ``--run`` is the trust for this run, and for this one only."""
