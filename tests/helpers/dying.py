@@ -49,6 +49,7 @@ WAYS: dict[str, Callable[[], object]] = {
     "is killed": lambda: os.kill(os.getpid(), signal.SIGKILL),
     "keeps the interpreter": _keeps_the_interpreter,
     "hangs up": _hangs_up,
+    "ends it by a signal": lambda: signal.pthread_kill(threading.get_ident(), signal.SIGTERM),
     "goes on": lambda: None,
 }
 

@@ -11,6 +11,7 @@ import faulthandler
 import json
 import os
 import signal
+import socket
 import sys
 import threading
 from contextlib import suppress
@@ -55,10 +56,35 @@ def main() -> int:
         _sweep(path)
         print(f"penstock.host: {error}", file=sys.stderr)
         return 1
-    over = threading.Event()
+    over = End()
     signal.signal(signal.SIGTERM, lambda *_: over.set())
     _serve(connection, told, over)
     return 0
+
+
+class End:
+    """What the main thread waits for, told by any thread and by signals.
+
+    The system may give a signal to any thread, which doesn't wake a main thread that waits for an
+    event of `threading`, so nobody would hear it. Here each signal writes to what is waited for.
+    """
+
+    def __init__(self) -> None:
+        self._is_set = False
+        self._here, self._there = socket.socketpair()
+        self._there.setblocking(False)
+        signal.set_wakeup_fd(self._there.fileno(), warn_on_full_buffer=False)
+
+    def set(self) -> None:
+        """It is time; on any thread, and in the middle of `wait`."""
+        self._is_set = True
+        with suppress(BlockingIOError):  # full: it will be looked at
+            self._there.send(b"\0")
+
+    def wait(self) -> None:
+        """Until it is time, or a flow has shut it; on the main thread."""
+        while not self._is_set and self._here.recv(4096):
+            pass
 
 
 def _sweep(path: Path) -> None:
@@ -68,7 +94,7 @@ def _sweep(path: Path) -> None:
         path.parent.rmdir()
 
 
-def _serve(connection: Connection, told: dict[str, Any], over: threading.Event) -> None:
+def _serve(connection: Connection, told: dict[str, Any], over: End) -> None:
     """Until there is nothing more to do, or `over` is set."""
     threading.current_thread().name = f"{HOST_THREAD}-main"
     bell = Bell(Turns())

@@ -200,6 +200,16 @@ def test_an_end_is_told_with_what_ran_and_the_next_start_has_a_fresh_one(
     assert about["pid"] not in (up.pid, os.getpid())
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="there are no such signals")
+def test_a_signal_that_another_thread_gets_ends_it_all_the_same(own: Own) -> None:
+    """Which thread gets it is the system's choice, and the main one sleeps."""
+    own.start(flow_of("Dies", way="ends it by a signal"))
+
+    gone = own.gone()
+    assert not gone.asked
+    assert not Path(f"/proc/{gone.pid}").exists()
+
+
 def keep_interpreter(own: Own, gate: Gate) -> str:
     """Start a job whose body lets nobody else run once it is told to run; its id."""
     job_id = own.start(flow_of("Dies", way="keeps the interpreter", gate=str(gate.path)))
