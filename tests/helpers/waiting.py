@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from pathlib import Path
+from time import monotonic
 from typing import Any
 
 from helpers.flows import chain, pass_on, routine, source
@@ -13,14 +14,12 @@ from penstock import JobStatus, Runtime
 DEADLINE = 20.0
 
 
-def until(is_so: Callable[[], Any], timeout: float = 10.0) -> None:
+def until(is_so: Callable[[], Any], timeout: float = DEADLINE) -> None:
     """Until a condition nobody tells of holds; fails after `timeout` seconds."""
-    tick = threading.Event()
-    for _ in range(int(timeout / 0.002)):
-        if is_so():
-            return
+    tick, end = threading.Event(), monotonic() + timeout
+    while not is_so():
+        assert monotonic() < end, "it never came to be so"
         tick.wait(0.002)
-    raise AssertionError("it never came to be so")
 
 
 def is_gone(pid: int) -> bool:

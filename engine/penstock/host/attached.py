@@ -10,10 +10,10 @@ from typing import Literal, NoReturn
 
 from penstock.errors import PenstockError
 from penstock.host.attaching import Listening, attach
-from penstock.host.commands import AskCounters, Command, MakeWay, Start, WhenGone
+from penstock.host.commands import AskCounters, Command, MakeWay, Start, WhenGone, refusal
 from penstock.host.protocol import Answer, HostUp, Told
 from penstock.host.transport import AUTH_SECONDS, Gone
-from penstock.host.wire import Inbox, JobsHeard, Wire, refusal
+from penstock.host.wire import Inbox, JobsHeard, Wire
 
 _CONNECTING_SECONDS = 0.1
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from penstock.host.launch import WhenWindowGoes
-from penstock.host.protocol import BreakpointSpec, StallChoice
+from penstock.host.protocol import BreakpointSpec, CommandRefused, StallChoice, StartRefused
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,3 +197,11 @@ COMMAND_TYPES: tuple[type[Command], ...] = (
     TakeControl,
     WhenGone,
 )
+
+
+def refusal(command: Command, text: str) -> StartRefused | CommandRefused:
+    """The reply to a command that isn't carried out."""
+    if isinstance(command, Start):
+        return StartRefused(command.job_id, text)
+    job_id = getattr(command, "job_id", None) or ""
+    return CommandRefused(type(command).__name__.lower(), job_id, text)

@@ -38,13 +38,13 @@ from penstock.host.commands import (
     TakeControl,
     Unstall,
     WhenGone,
+    refusal,
 )
 from penstock.host.launch import Loop
 from penstock.host.monitor import Monitor
 from penstock.host.picture import flow_picture, no_picture
 from penstock.host.protocol import (
     Answer,
-    CommandRefused,
     ControlChanged,
     EngineSnapshot,
     FlowPicture,
@@ -391,8 +391,7 @@ class HostedEngine:
         return next((executor for executor in jobs if executor.id == job_id), None)
 
     def _refuse(self, command: Command, text: str) -> None:
-        job_id = getattr(command, "job_id", None) or ""
-        self._monitor.reply(CommandRefused(type(command).__name__.lower(), job_id, text))
+        self._monitor.reply(refusal(command, text))
 
     def _ensure_host(self) -> None:
         with self._start_lock:

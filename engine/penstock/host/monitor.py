@@ -8,6 +8,7 @@ from collections.abc import Callable
 
 from penstock.host.protocol import Answer, ControlChanged, Reply, SourcesChanged, Told
 from penstock.observe import (
+    FINAL_STATUSES,
     ActivationFailed,
     EngineEvent,
     Instrument,
@@ -21,7 +22,6 @@ from penstock.observe import (
 )
 
 DISPLAY_CAPACITY = 20_000
-_FINAL = frozenset({"COMPLETED", "FAILED", "CANCELLED"})
 
 
 class Monitor(Instrument):
@@ -127,7 +127,7 @@ class Monitor(Instrument):
         last = self._last.get(event.job_id)
         self._last[event.job_id] = event
         self._asked.discard(event.job_id)
-        if event.status in _FINAL:
+        if event.status in FINAL_STATUSES:
             self._state(event)
         elif (last is None or _counters(last) != _counters(event)) and not self.display(event):
             self._last[event.job_id] = last  # what got lost isn't known to whoever drains

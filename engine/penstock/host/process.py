@@ -31,6 +31,7 @@ from penstock.host.commands import (
     SetBreakpoints,
     Start,
     WhenGone,
+    refusal,
 )
 from penstock.host.handshake import KEY_BYTES
 from penstock.host.interpreter import host_command, host_environment, kill_all
@@ -38,7 +39,7 @@ from penstock.host.launch import LaunchSettings, WhenWindowGoes
 from penstock.host.protocol import Answer, HostUp, SourcesChanged, Told
 from penstock.host.sockets import fresh_folder
 from penstock.host.transport import Gone, Listener
-from penstock.host.wire import Inbox, JobsHeard, Tail, Wire, refusal
+from penstock.host.wire import Inbox, JobsHeard, Tail, Wire
 
 if sys.platform == "linux":
     import fcntl

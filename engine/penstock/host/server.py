@@ -34,6 +34,7 @@ from penstock.host.commands import (
     Start,
     TakeControl,
     WhenGone,
+    refusal,
 )
 from penstock.host.engine import KEPT_JOBS
 from penstock.host.launch import WhenWindowGoes
@@ -59,7 +60,6 @@ from penstock.host.threads import HOST_THREAD
 from penstock.host.transport import MAX_FRAME, Connection, Gone, Listener
 from penstock.host.turns import Turns
 from penstock.host.values import MAX_HELD, no_page
-from penstock.host.wire import refusal
 from penstock.observe import EngineEvent, JobStarted
 
 DISPLAY_SECONDS = 0.033

@@ -12,11 +12,11 @@ from time import time
 from typing import cast
 
 from penstock.host.codec import WireError, decode, encode
-from penstock.host.commands import COMMAND_TYPES, Command, Start
+from penstock.host.commands import COMMAND_TYPES, Command, refusal
+from penstock.host.monitor import DISPLAY_CAPACITY
 from penstock.host.outbox import DISPLAY_CHARACTERS, weight
 from penstock.host.protocol import (
     Answer,
-    CommandRefused,
     HostGone,
     HostUp,
     Printed,
@@ -25,6 +25,7 @@ from penstock.host.protocol import (
 )
 from penstock.host.transport import MAX_FRAME, Connection, Gone
 from penstock.observe import (
+    FINAL_STATUSES,
     ActivationFailed,
     EngineEvent,
     JobEnded,
@@ -35,10 +36,8 @@ from penstock.observe import (
 
 LOST = "LOST"
 """How a job has ended whose process is gone: nobody knows what it would have come to."""
-DISPLAY_CAPACITY = 20_000
 MAX_CHARACTERS = 2 * DISPLAY_CHARACTERS
 """Of failures and printed text; a host may send half of it at once."""
-_FINAL = frozenset({"COMPLETED", "FAILED", "CANCELLED"})
 _DISPLAY = (ActivationFailed, Printed)
 _NEVER_TOLD = (*COMMAND_TYPES, HostGone)
 _log = logging.getLogger(__name__)
@@ -97,7 +96,7 @@ class Inbox:
         return taken
 
     def _put(self, one: Told | Answer) -> None:
-        if isinstance(one, JobProgress) and one.status not in _FINAL:
+        if isinstance(one, JobProgress) and one.status not in FINAL_STATUSES:
             if self._display < self._capacity:
                 self._display += 1
                 self._buffer.append(one)
@@ -309,14 +308,6 @@ def _told(frame: bytes) -> tuple[Told | Answer, ...]:
         if isinstance(one, _NEVER_TOLD):
             raise WireError(f"a host tells no {type(one).__name__}")
     return cast("tuple[Told | Answer, ...]", told)
-
-
-def refusal(command: Command, text: str) -> StartRefused | CommandRefused:
-    """The reply to a command that isn't carried out."""
-    if isinstance(command, Start):
-        return StartRefused(command.job_id, text)
-    job_id = getattr(command, "job_id", None) or ""
-    return CommandRefused(type(command).__name__.lower(), job_id, text)
 
 
 class Tail:

@@ -9,6 +9,7 @@ General layout:
 
 from penstock.observe.events import (
     EVENT_TYPES,
+    FINAL_STATUSES,
     ROUTINE_STATUSES,
     ActivationEnded,
     ActivationFailed,
@@ -37,6 +38,7 @@ from penstock.observe.view import JobView
 
 __all__ = [
     "EVENT_TYPES",
+    "FINAL_STATUSES",
     "ROUTINE_STATUSES",
     "ActivationEnded",
     "ActivationFailed",

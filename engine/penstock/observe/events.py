@@ -220,6 +220,8 @@ class SlotCount:
     skipped: int = 0
 
 
+FINAL_STATUSES = frozenset({"COMPLETED", "FAILED", "CANCELLED"})
+"""Of a job whose engine is there: nothing comes after it."""
 ROUTINE_STATUSES = {
     "idle": "nothing waits and nothing runs",
     "queued": "activations are ready and about to be handed to the pool",

@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 
 from penstock.observe.events import (
+    FINAL_STATUSES,
     ActivationEnded,
     ActivationFailed,
     ActivationStarted,
@@ -23,7 +24,7 @@ from penstock.observe.events import (
 )
 
 _NOTHING = RoutineCount("idle", 0, 0, 0, 0, 0.0, 0, {}, {})
-_FINAL = frozenset({"COMPLETED", "FAILED", "CANCELLED", "LOST"})
+_FINAL = FINAL_STATUSES | {"LOST"}
 
 
 @dataclass(slots=True)

@@ -7,13 +7,10 @@ from enum import Enum
 from typing import TYPE_CHECKING, Any, Protocol
 
 from penstock.errors import PenstockError
-from penstock.observe import RoutineCount
+from penstock.observe import FINAL_STATUSES, RoutineCount
 
 if TYPE_CHECKING:
     from penstock.flow import Failure
-
-
-_FINAL = ("COMPLETED", "FAILED", "CANCELLED")
 
 
 class JobStatus(Enum):
@@ -31,7 +28,7 @@ class JobStatus(Enum):
     @property
     def is_final(self) -> bool:
         """Whether nothing comes after it."""
-        return self._value_ in _FINAL
+        return self._value_ in FINAL_STATUSES
 
 
 _END = frozenset({JobStatus.COMPLETED, JobStatus.FAILED, JobStatus.CANCELLED})

@@ -13,6 +13,7 @@ import pytest
 from helpers.bodies import Gate, gated, gated_source
 from helpers.flows import burst, chain, flow_of, pass_on, routine, sink, source
 from helpers.recording import RecordingInstrument
+from helpers.waiting import until
 from penstock import Debugger, JobState, JobStatus, PenstockError, Runtime, Slot
 from penstock.debug import Held
 from penstock.observe import ActivationStarted, EngineEvent, JobHeld, JobResumed, StepIgnored
@@ -76,7 +77,7 @@ def test_pause_and_resume(bench: Bench) -> None:
     assert held.why == "pause"
     assert job.status is JobStatus.PAUSING
     gate.let_go()
-    _until(lambda: job.snapshot().status is JobStatus.PAUSED)
+    until(lambda: job.snapshot().status is JobStatus.PAUSED)
     assert gate.came == 1
     assert [activation.routine for activation in bench.debugger.ready(job.id)] == ["b", "b"]
     gate.open()
@@ -194,7 +195,7 @@ def test_resume_of_a_given_hold_is_of_that_one_only(bench: Bench) -> None:
 
     bench.debugger.resume(held=first)
     bench.debugger.pause(job.id)  # comes behind it in the job's queue
-    _until(lambda: bench.runtime.jobs.get(job.id).task_queue.__len__() == 0)
+    until(lambda: bench.runtime.jobs.get(job.id).task_queue.__len__() == 0)
 
     assert seen == [0]
     assert job.status is JobStatus.PAUSED
@@ -209,7 +210,7 @@ def test_a_resume_meant_for_an_earlier_pause_leaves_the_job_held_and_found(bench
 
     bench.debugger.pause(job.id)
     bench.debugger.resume(held=first)
-    _until(lambda: not bench.runtime.jobs.get(job.id).task_queue)
+    until(lambda: not bench.runtime.jobs.get(job.id).task_queue)
 
     if job.status is JobStatus.PAUSED:
         assert bench.debugger.held(job.id), "held, and nobody can see it"
@@ -270,7 +271,7 @@ def test_a_held_job_occupies_no_worker(bench: Bench) -> None:
     for job in jobs:
         bench.held(job)
 
-    _until(lambda: bench.runtime.statistics().busy == 0)
+    until(lambda: bench.runtime.statistics().busy == 0)
     assert bench.runtime.statistics().backlog == 0
 
 
@@ -302,7 +303,7 @@ def test_no_activation_starts_after_held_is_told() -> None:
             if held is not None:
                 # What had begun may still be on its way to its first line; nothing else may.
                 time, running = next(clock), held.running.count("b")
-                _until(lambda j=job: j.status is not JobStatus.PAUSING)
+                until(lambda j=job: j.status is not JobStatus.PAUSING)  # type: ignore[misc]
                 threading.Event().wait(0.0005)
                 late = [start for start in starts if start > time]
                 assert len(late) <= running, (n, held, late)
@@ -535,12 +536,3 @@ def test_calls_return_at_once_while_the_loop_is_busy(bench: Bench) -> None:
     gate.open()
     bench.debugger.resume(job.id)
     assert job.wait(DEADLINE) is JobStatus.COMPLETED
-
-
-def _until(is_so: Any, timeout: float = 10.0) -> None:
-    tick = threading.Event()
-    for _ in range(int(timeout / 0.002)):
-        if is_so():
-            return
-        tick.wait(0.002)
-    raise AssertionError("it never came to be so")

@@ -9,11 +9,9 @@ import shutil
 import signal
 import subprocess
 import sys
-import threading
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
-from time import monotonic
 from typing import Any, cast
 
 import pytest
@@ -21,6 +19,7 @@ import pytest
 from helpers.dying import FOLDER, flow_of
 from helpers.gated import Gate, gated_flow
 from helpers.hosted import Watch
+from helpers.waiting import is_gone, until
 from penstock.host import (
     Attached,
     BreakpointSpec,
@@ -64,22 +63,6 @@ print(pid, flush=True)
 if sys.stdin.readline():
     client.close()
 """
-
-
-def is_gone(pid: int) -> bool:
-    """Whether a process that isn't our child has ended."""
-    try:
-        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
-    except (FileNotFoundError, ProcessLookupError):
-        return True
-    return state in "ZX"
-
-
-def until(is_so: Callable[[], object], seconds: float = DEADLINE) -> None:
-    end, tick = monotonic() + seconds, threading.Event()
-    while not is_so():
-        assert monotonic() < end
-        tick.wait(0.01)
 
 
 def listens(pid: int) -> Listening:

@@ -15,6 +15,7 @@ import pytest
 from helpers.bodies import Gate, gated, gated_source
 from helpers.flows import burst, chain, flow_of, pass_on, routine, sink, source
 from helpers.recording import RecordingInstrument
+from helpers.waiting import until
 from penstock import (
     Cancelled,
     EmitOutsideActivation,
@@ -210,7 +211,7 @@ def test_the_next_job_gets_the_full_pool_while_bodies_of_a_cancelled_one_are_stu
         gate.open()
         assert second.wait(DEADLINE) is JobStatus.COMPLETED
         stuck.open()
-        _until(lambda: runtime.statistics().abandoned_threads == 0)
+        until(lambda: runtime.statistics().abandoned_threads == 0)
         assert first.outputs["b.out"] == []
 
 
@@ -428,15 +429,6 @@ def test_many_may_wait_for_one_job() -> None:
             thread.join(DEADLINE)
 
     assert got == [JobStatus.COMPLETED] * 10
-
-
-def _until(is_so: Any, timeout: float = 10.0) -> None:
-    tick = threading.Event()
-    for _ in range(int(timeout / 0.002)):
-        if is_so():
-            return
-        tick.wait(0.002)
-    raise AssertionError("it never came to be so")
 
 
 def test_shutdown_without_waiting_still_ends_all_threads() -> None:

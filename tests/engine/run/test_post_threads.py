@@ -124,7 +124,7 @@ def test_a_post_waits_for_room_and_is_woken_by_it(runtime: Runtime) -> None:
     thread, result = in_thread(lambda: runtime.post(job.id, "a.value", 2, timeout=DEADLINE))
     waiting = runtime.jobs.get(job.id).slot("a", "value")
     assert waiting is not None
-    _until(lambda: bool(waiting.posters))
+    until(lambda: bool(waiting.posters))
     assert result == []
 
     gate.open()
@@ -293,20 +293,11 @@ def test_posts_to_a_held_job_wait_in_their_slot(runtime: Runtime) -> None:
     generation = runtime.jobs.pause()
     held = runtime.exec(flow_of({"s": source([1]), "p": pass_on()}))
     runtime.post(held.id, "p.value", 1)
-    _until(lambda: held.routines["p"].slots["value"].queued == 1)
+    until(lambda: held.routines["p"].slots["value"].queued == 1)
     assert held.status is JobStatus.PAUSED
     runtime.jobs.resume(None, generation)
     assert held.wait(DEADLINE) is JobStatus.COMPLETED
     assert held.outputs["p.out"] == [1]
-
-
-def _until(is_so: Any, timeout: float = 10.0) -> None:
-    tick = threading.Event()
-    for _ in range(int(timeout / 0.002)):
-        if is_so():
-            return
-        tick.wait(0.002)
-    raise AssertionError("it never came to be so")
 
 
 def test_a_post_that_gives_up_leaves_nothing_behind(runtime: Runtime) -> None:
@@ -324,7 +315,7 @@ def test_a_post_that_gives_up_leaves_nothing_behind(runtime: Runtime) -> None:
     assert not slot.posters
     late = threading.Thread(target=runtime.post, args=(job.id, "a.value", 3))
     late.start()
-    _until(lambda: slot.posters)
+    until(lambda: slot.posters)
     gate.open()
     late.join(DEADLINE)
     assert job.wait(DEADLINE) is JobStatus.COMPLETED
@@ -355,7 +346,7 @@ def test_a_fault_of_the_engine_wakes_waiting_posts(
 
     waiting = threading.Thread(target=post)
     waiting.start()
-    _until(lambda: slot.posters)
+    until(lambda: slot.posters)
     runtime.jobs.pause(job.id)
     job.wait(DEADLINE)
 
