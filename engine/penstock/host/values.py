@@ -13,11 +13,12 @@ from collections import OrderedDict, deque
 from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from itertools import count, islice
 from time import monotonic, time_ns
-from types import GetSetDescriptorType, MemberDescriptorType
+from types import MemberDescriptorType, ModuleType
 from typing import Any, NamedTuple
 
 from penstock.host.protocol import PageKind, ValueItem, ValuePage
 from penstock.observe import ValueSummary, summarize
+from penstock.observe.summary import CLASS_DICT, CLASS_MRO, instance_dict
 
 MAX_ITEMS = 200
 MAX_TEXT = 20_000
@@ -327,9 +328,7 @@ def _label(key: object) -> str:
 
 # ---- fields of objects
 
-# The interpreter's own readers: a hostile metaclass or class can't answer in their place.
-_MRO: Any = vars(type)["__mro__"].__get__
-_CLASS_DICT: Any = vars(type)["__dict__"].__get__
+# The interpreter's own reader: a hostile class can't answer in its place.
 _ARGS: Any = vars(BaseException)["args"].__get__
 
 
@@ -346,23 +345,16 @@ def _fields(value: object) -> _Inside:
 
 def _stored(value: object) -> list[Row]:
     """What is in the instance's dictionary, under names."""
-    for base in _MRO(type(value)):
-        reader = _CLASS_DICT(base).get("__dict__")
-        if type(reader) is GetSetDescriptorType:
-            try:
-                stored = reader.__get__(value)
-            except (AttributeError, TypeError):  # there is none, or it is another class's
-                return []
-            if type(stored) is not dict:
-                return []
-            return [row for row in stored.copy().items() if type(row[0]) is str]
-    return []
+    if issubclass(type(value), ModuleType):
+        return []  # a program's code, not what it works on
+    stored = instance_dict(value) or {}
+    return [row for row in stored.copy().items() if type(row[0]) is str]
 
 
 def _slots(value: object) -> list[Row]:
     rows = []
-    for base in _MRO(type(value)):
-        for name, reader in _CLASS_DICT(base).copy().items():
+    for base in CLASS_MRO(type(value)):
+        for name, reader in CLASS_DICT(base).copy().items():
             if type(reader) is MemberDescriptorType and not name.startswith("__"):
                 try:
                     rows.append((name, reader.__get__(value)))

@@ -6,7 +6,7 @@ from collections import OrderedDict, deque
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import islice
-from types import MemberDescriptorType
+from types import GetSetDescriptorType, MemberDescriptorType
 from typing import Any
 
 MAX_TEXT = 400
@@ -15,7 +15,9 @@ MAX_DEPTH = 3
 _LONG_INT_BITS = 256
 # The interpreter's own readers: a hostile metaclass or class can't answer in their place.
 _CLASS_NAME: Any = vars(type)["__name__"].__get__
-_CLASS_DICT: Any = vars(type)["__dict__"].__get__
+CLASS_MRO: Any = vars(type)["__mro__"].__get__
+CLASS_DICT: Any = vars(type)["__dict__"].__get__
+_READERS = (GetSetDescriptorType, MemberDescriptorType)
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,18 +144,28 @@ def _object_text(value: object, depth: int) -> str:
 
 
 def _fields(value: object) -> list[tuple[str, object]]:
-    try:
-        stored = object.__getattribute__(value, "__dict__")
-    except AttributeError:
-        stored = None
-    if type(stored) is dict and stored:
+    stored = instance_dict(value)
+    if stored:
         return [(k, stored.get(k)) for k in list(stored)[:MAX_ITEMS] if type(k) is str]
     return list(islice(_slot_fields(value), MAX_ITEMS))
 
 
+def instance_dict(value: object) -> dict[Any, Any] | None:
+    """Where an instance stores its fields, None for none; whatever its class calls ``__dict__``."""
+    for base in CLASS_MRO(type(value)):
+        reader = CLASS_DICT(base).get("__dict__")
+        if type(reader) in _READERS:
+            try:
+                stored = reader.__get__(value)
+            except (AttributeError, TypeError):  # there is none, or it is another class's
+                return None
+            return stored if type(stored) is dict else None
+    return None
+
+
 def _slot_fields(value: object) -> Iterator[tuple[str, object]]:
-    for base in type.mro(type(value)):
-        for key, descriptor in _CLASS_DICT(base).items():
+    for base in CLASS_MRO(type(value)):
+        for key, descriptor in CLASS_DICT(base).items():
             if type(descriptor) is MemberDescriptorType:
                 try:
                     yield key, descriptor.__get__(value)

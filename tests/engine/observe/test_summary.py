@@ -102,6 +102,14 @@ class Watched:
         raise SystemExit("user code ran")
 
 
+class MeanNamespace(Watched):
+    """Its base class stores fields; a look at them by their usual name runs code."""
+
+    @property
+    def __dict__(self) -> dict[str, Any]:  # type: ignore[override]
+        raise SystemExit("user code ran")
+
+
 class OwnDict:
     def __init__(self) -> None:
         self.__dict__ = MeanDict(a=1)
@@ -132,6 +140,7 @@ HAZARDS: dict[str, Callable[[], Any]] = {
     "int subclass": lambda: MeanInt(5),
     "property": lambda: Watched(),
     "own __dict__": lambda: OwnDict(),
+    "property __dict__": lambda: MeanNamespace(),
     "huge int": lambda: 10**200_000,
     "huge negative int": lambda: -(10**200_000),
     "long str": lambda: "x" * 5_000_000,
