@@ -44,6 +44,8 @@ BREACHES = [
     ("engine-rooms", "engine/penstock/flow/breach.py", "import penstock.run\n"),
     ("engine-rooms", "engine/penstock/testing/breach.py", "import penstock.host\n"),
     ("engine-rooms", "engine/penstock/run/breach.py", "import penstock.testing\n"),
+    ("host-rooms", "engine/penstock/host/serving/breach.py", "import penstock.host.links\n"),
+    ("host-rooms", "engine/penstock/host/crossing/breach.py", "import penstock.host.transport\n"),
     ("front-door", "gui/penstock_gui/widgets/breach.py", "import penstock.flow.flow\n"),
     ("gui-rooms", "gui/penstock_gui/widgets/breach.py", "import penstock_gui.session\n"),
     ("docks-apart", "gui/penstock_gui/docks/log/breach.py", "import penstock_gui.docks.jobs\n"),

@@ -17,9 +17,9 @@ import msgspec
 from pydantic import TypeAdapter
 
 from penstock.host import BreakpointSpec, ThreadInfo, ThreadTable
-from penstock.host.codec import decode, encode
-from penstock.host.commands import SetBreakpoints, Start
-from penstock.host.protocol import PoolUse
+from penstock.host.crossing.codec import decode, encode
+from penstock.host.crossing.commands import SetBreakpoints, Start
+from penstock.host.crossing.protocol import PoolUse
 from penstock.observe import (
     ActivationFailed,
     FailureSummary,

@@ -26,9 +26,9 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from penstock.host import BreakpointSpec, ControlChanged, HostUp, RoutineValues, handshake, sockets
-from penstock.host.codec import WireError, decode, encode
-from penstock.host.commands import (
+from penstock.host import BreakpointSpec, ControlChanged, HostUp, RoutineValues
+from penstock.host.crossing.codec import WireError, decode, encode
+from penstock.host.crossing.commands import (
     AskValues,
     Cancel,
     Command,
@@ -38,9 +38,10 @@ from penstock.host.commands import (
     Start,
     TakeControl,
 )
-from penstock.host.server import Bell, HostServer
-from penstock.host.sockets import fresh_folder
-from penstock.host.transport import Connection, Gone, Listener, connect
+from penstock.host.serving.server import Bell, HostServer
+from penstock.host.transport import handshake, sockets
+from penstock.host.transport.connections import Connection, Gone, Listener, connect
+from penstock.host.transport.sockets import fresh_folder
 
 GROWTH = 50 * 1024 * 1024
 SILENT = 50

@@ -10,8 +10,8 @@ from time import monotonic
 from typing import Any
 
 from penstock.host import BreakpointSpec, Grant, HostUp, PoolUse, Printed, RoutineValues, ValuePage
-from penstock.host.codec import decode, encode
-from penstock.host.commands import (
+from penstock.host.crossing.codec import decode, encode
+from penstock.host.crossing.commands import (
     AskCounters,
     AskValues,
     Cancel,
@@ -24,9 +24,9 @@ from penstock.host.commands import (
     Step,
     Unstall,
 )
-from penstock.host.server import Bell, HostServer
-from penstock.host.transport import Connection
-from penstock.host.turns import Turns
+from penstock.host.serving.server import Bell, HostServer
+from penstock.host.serving.turns import Turns
+from penstock.host.transport.connections import Connection
 from penstock.observe import (
     ActivationFailed,
     FailureSummary,

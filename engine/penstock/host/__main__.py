@@ -18,13 +18,13 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from penstock.host.engine import HostedEngine
-from penstock.host.output import OutputCapture
-from penstock.host.server import Bell, HostServer
-from penstock.host.staying import Fate, die_with_parent, end_with_parent
-from penstock.host.threads import HOST_THREAD
-from penstock.host.transport import Connection, Gone, connect
-from penstock.host.turns import Turns
+from penstock.host.engine.hosted import HostedEngine
+from penstock.host.engine.threads import HOST_THREAD
+from penstock.host.serving.output import OutputCapture
+from penstock.host.serving.server import Bell, HostServer
+from penstock.host.serving.staying import Fate, die_with_parent, end_with_parent
+from penstock.host.serving.turns import Turns
+from penstock.host.transport.connections import Connection, Gone, connect
 
 NAME = "penstock.host"
 BAD_INPUT = 2

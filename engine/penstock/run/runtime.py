@@ -72,7 +72,7 @@ class Runtime:
         self._put_together(_pool(workers, thread_pool), loop, instruments, check_types)
         if os.environ.get("PENSTOCK_LISTEN"):
             # Named, not imported: a host is made of runtimes, not they of it.
-            import_module("penstock.host.attaching").asked.answer(self)
+            import_module("penstock.host.serving.attaching").asked.answer(self)
 
     def _put_together(
         self,

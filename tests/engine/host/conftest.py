@@ -9,7 +9,14 @@ import pytest
 
 from helpers.served import POOL, Desk, page
 from penstock.host import EngineClient, EngineSnapshot, FlowPicture, RoutineValues, ThreadTable
-from penstock.host.commands import AskFlow, AskPage, AskSnapshot, AskThreads, AskValues, Command
+from penstock.host.crossing.commands import (
+    AskFlow,
+    AskPage,
+    AskSnapshot,
+    AskThreads,
+    AskValues,
+    Command,
+)
 
 
 @pytest.fixture(autouse=True)

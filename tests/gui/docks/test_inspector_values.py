@@ -21,7 +21,7 @@ from penstock.host import (
     ValuePage,
     ValueSample,
 )
-from penstock.host.protocol import PageKind
+from penstock.host.crossing.protocol import PageKind
 from penstock.observe import HeldMessage, ValueSummary
 from penstock_gui.bridge import EngineBridge
 from penstock_gui.docks.inspector import InspectorPanel, pages
