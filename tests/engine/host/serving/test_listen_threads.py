@@ -388,7 +388,7 @@ def program(tmp_path: Path, folder: Path) -> Iterator[Any]:
         made = subprocess.Popen(
             [sys.executable, "-W", "ignore", str(file), how],
             env=os.environ
-            | {attaching.VARIABLE: "1", "PYTHONPATH": str(Path(attaching.__file__).parents[2])},
+            | {attaching.VARIABLE: "1", "PYTHONPATH": str(Path(attaching.__file__).parents[3])},
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,

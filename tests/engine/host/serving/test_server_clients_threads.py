@@ -524,7 +524,7 @@ def test_of_an_answer_that_is_too_long_nothing_is_told(
 
 @pytest.mark.slow
 def test_of_wrong_frames_and_peers_nothing_is_carried_out() -> None:
-    campaign = Path(__file__).parents[2] / "benchmarks" / "soak_frames.py"
+    campaign = Path(__file__).parents[3] / "benchmarks" / "soak_frames.py"
     command = [sys.executable, str(campaign), "--count", "100"]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60)
 
