@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import multiprocessing
 import os
 import signal
 import socket
@@ -20,6 +21,7 @@ from helpers.gated import wait_at
 from penstock import Event, Routine, Slot
 
 FOLDER = Path(__file__).parent
+WAITS = 10.0
 
 
 def _prints() -> None:
@@ -88,6 +90,20 @@ class Tells(Routine):
                 "safe": "" not in sys.path and os.getcwd() not in sys.path,
             }
         )
+
+
+class Forks(Routine):
+    """Forks a process that waits, and has it end."""
+
+    about = Event(dict)
+
+    def logic(self) -> None:
+        child = multiprocessing.get_context("fork").Process(target=threading.Event().wait)
+        child.start()
+        child.terminate()
+        child.join(WAITS)
+        self.about.emit({"exitcode": child.exitcode})
+        child.kill()
 
 
 class Spawns(Routine):

@@ -57,7 +57,7 @@ def main() -> int:
         print(f"penstock.host: {error}", file=sys.stderr)
         return 1
     over = End()
-    signal.signal(signal.SIGTERM, lambda *_: over.set())
+    signal.signal(signal.SIGTERM, over.on_signal)
     _serve(connection, told, over)
     return 0
 
@@ -73,7 +73,16 @@ class End:
         self._is_set = False
         self._here, self._there = socket.socketpair()
         self._there.setblocking(False)
+        self._pid = os.getpid()
         signal.set_wakeup_fd(self._there.fileno(), warn_on_full_buffer=False)
+
+    def on_signal(self, number: int, _frame: object) -> None:
+        """It is time; for a process that a routine has forked, to end as it would without us."""
+        if os.getpid() == self._pid:
+            self.set()
+        else:
+            signal.signal(number, signal.SIG_DFL)
+            signal.raise_signal(number)
 
     def set(self) -> None:
         """It is time; on any thread, and in the middle of `wait`."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import threading
 import weakref
 from contextlib import suppress
 
@@ -26,19 +27,22 @@ class Alarm(QObject):
         self._here, self._there = socket.socketpair()
         for end in (self._here, self._there):
             end.setblocking(False)
+        # A socket must not be closed under a thread that is about to use its number.
+        self._ringing = threading.Lock()
         self._close = weakref.finalize(self, _close, self._here, self._there)
         self._notifier = QSocketNotifier(self._here.fileno(), QSocketNotifier.Type.Read, self)
         self._notifier.activated.connect(self._on_activated)
 
     def ring(self) -> None:
         """Have it heard; on any thread, returns at once. Nobody hears it after `close`."""
-        with suppress(OSError):  # full: it has been rung often; or closed
+        with self._ringing, suppress(OSError):  # full: it has been rung often; or closed
             self._there.send(b"\0")
 
     def close(self) -> None:
         """Hear nothing more; on the GUI thread."""
         self._notifier.setEnabled(False)
-        self._close()
+        with self._ringing:
+            self._close()
 
     def _on_activated(self) -> None:
         with suppress(OSError):

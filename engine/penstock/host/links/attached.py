@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Callable
 from queue import SimpleQueue
@@ -16,6 +17,7 @@ from penstock.host.serving.attaching import Listening, attach
 from penstock.host.transport.connections import AUTH_SECONDS, Gone
 
 _CONNECTING_SECONDS = 0.1
+_log = logging.getLogger(__name__)
 
 
 class Attached:
@@ -100,18 +102,27 @@ class Attached:
     # ---- on a thread of this link, then on the reader's
 
     def _connect(self) -> None:
+        connection = None
         try:
             connection = attach(self._info, self._timeout)
+            with self._lock:
+                if not self._left:
+                    self._wire = Wire(
+                        connection,
+                        self._commands,
+                        self._inbox,
+                        self._jobs,
+                        self._on_up,
+                        self._on_gone,
+                    )
+                    return
         except (Gone, TimeoutError) as error:
             self._on_gone(str(error))
-            return
-        with self._lock:
-            if not self._left:
-                self._wire = Wire(
-                    connection, self._commands, self._inbox, self._jobs, self._on_up, self._on_gone
-                )
-                return
-        connection.close()
+        except Exception as error:  # noqa: BLE001 -- a fault of ours must not leave a window waiting
+            _log.exception("the link to a program can't be made")
+            self._on_gone(f"{type(error).__name__}: {error}")
+        if connection is not None:
+            connection.close()
 
     def _on_up(self, _up: HostUp) -> None: ...
 

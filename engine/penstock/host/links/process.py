@@ -237,7 +237,12 @@ class HostProcess:
         """One host after the other. This thread is their parent: they may die when it does."""
         while (host := self._hosts.get()) is not None:
             self._living = host
-            end = host.live()
+            try:
+                end = host.live()
+            except Exception as error:  # noqa: BLE001 -- a fault must not leave a window waiting
+                _log.exception("a host's life went wrong")
+                host.kill()
+                end = f"can't be started: {type(error).__name__}: {error}"
             self._living = None
             with self._lock:
                 if self._host is host:
@@ -366,7 +371,7 @@ class _Host:
                     process = self._begin(reads, writes)
                 finally:
                     os.close(writes)
-            except (OSError, PenstockError) as error:
+            except (OSError, ValueError, PenstockError) as error:
                 return f"can't be started: {error}"
             undo.pop_all()
         output = threading.Thread(

@@ -207,7 +207,12 @@ class HostServer:
         ``when_gone`` is what becomes of the jobs without it until it says so itself. With None
         they go on if it has steered, and else are left as they are.
         """
-        self._bell.mail.put(_Peer(self, connection, grant, when_gone))
+        with self._lock:
+            closed = self._closed
+            if not closed:
+                self._bell.mail.put(_Peer(self, connection, grant, when_gone))
+        if closed:
+            connection.close()
 
     def listen(self, listener: Listener, grant: Grant) -> None:
         """Serve all that connect there; closes the listener when this is closed, or is already."""
@@ -217,11 +222,10 @@ class HostServer:
         with self._lock:
             closed = self._closed
             if not closed:
+                thread.start()
                 self._listeners.append((listener, thread))
         if closed:
             listener.close()
-        else:
-            thread.start()
 
     def tell(self, news: SourcesChanged) -> None:
         """Tell all clients, and those who come later, what the engine doesn't tell."""
@@ -243,6 +247,7 @@ class HostServer:
         threads = [self._thread, *(thread for _, thread in listeners)]
         for thread in threads:
             thread.join(max(0.0, deadline - monotonic()))
+        self._refuse_waiting()
         with self._lock:
             peers, self._peers = tuple(self._peers), []
             cut, self._cut = tuple(self._cut), []
@@ -311,7 +316,6 @@ class HostServer:
         if mail is _CLOSE:
             self._publish()
             self._let_jobs_go(self._steering)
-            self._refuse_waiting()
             return False
         if mail is _RUNG:
             self._next_fetch = self._fetched + STATE_SECONDS
@@ -579,8 +583,8 @@ class _Peer:
         )
 
     def start(self) -> None:
-        """Begin to tell and to listen."""
-        for thread in self._threads:
+        """Begin to listen, and to tell: who tells waits at the end for the one who listens."""
+        for thread in reversed(self._threads):
             thread.start()
 
     @property

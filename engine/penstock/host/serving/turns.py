@@ -41,7 +41,7 @@ class Turns:
         """Take long turns again if the hurry is over; on one thread, when `ends` has come."""
         if monotonic() < self._until:
             return
-        self._is_short = False
         sys.setswitchinterval(USUAL_SECONDS)
-        if monotonic() < self._until:  # somebody hurried in between and saw short turns
+        self._is_short = False  # last: who hurries before sees short turns, and is seen below
+        if monotonic() < self._until:
             self.hurry()

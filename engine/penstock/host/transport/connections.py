@@ -150,6 +150,7 @@ class Listener:
         self._selector.register(self._woken, selectors.EVENT_READ)
         self._selector.register(self._socket, selectors.EVENT_READ)
         self._pending: list[_Pending] = []
+        self._waking = threading.Lock()
 
     @property
     def key(self) -> bytes:
@@ -182,7 +183,7 @@ class Listener:
     def stop(self) -> None:
         """Stop listening: an `accept` under way raises Gone. Returns at once; `close` it later."""
         self._closed = True
-        with suppress(OSError):
+        with self._waking, suppress(OSError):
             self._waker.send(b"x")
 
     def close(self) -> None:
@@ -194,8 +195,9 @@ class Listener:
             for pending in tuple(self._pending):
                 self._forget(pending).close()
             self._selector.close()
-            for each in (self._socket, self._woken, self._waker):
-                each.close()
+            with self._waking:  # a socket must not be closed under who is about to use its number
+                for each in (self._socket, self._woken, self._waker):
+                    each.close()
         if os.getpid() == self._pid:  # what a forked child closes is its parent's
             self.path.unlink(missing_ok=True)
             if self._key_path is not None:

@@ -20,6 +20,7 @@ from penstock.host import (
     HostUp,
     ThreadTable,
 )
+from penstock.host.links import attached
 from penstock.host.serving import attaching
 from penstock.host.serving.attaching import Host, Listening, listen
 from penstock.host.transport.sockets import (
@@ -128,6 +129,19 @@ def test_a_flow_is_told_to_who_has_asked(runtime: Runtime, host: Host) -> None:
         other.until(lambda: other.of(ThreadTable))
 
         assert not other.of(FlowPicture)
+
+
+def test_a_fault_of_ours_in_connecting_is_told(
+    host: Host, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def no_wire(*given: object) -> None:
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(attached, "Wire", no_wire)
+    with Guest(host.info) as guest:
+        guest.until(lambda: guest.of(HostGone))
+        assert guest.of(HostGone)[0].text == "RuntimeError: can't start new thread"
+    caplog.clear()
 
 
 def test_leaving_ends_nothing_there(runtime: Runtime, host: Host) -> None:

@@ -710,3 +710,34 @@ def test_a_host_that_dies_while_it_looks_refuses_what_waits(
     own.gone()
     assert [refused.job_id for refused in own.watch.of(StartRefused)] == [waits]
     assert own.run(sources("old"))["word"] == "old"
+
+
+def test_what_no_process_can_be_given_is_told(own: Own) -> None:
+    """Here a variable that isn't text to the system; starts with other settings go on."""
+    good = own.link.settings
+    own.link.settings = replace(good, environment=dict(good.environment) | {"A": "\udc80\ud800"})
+    own.start(flow_of("Tells"))
+
+    assert "can't be started: 'utf-8' codec can't encode" in own.gone().text
+    own.link.settings = good
+    assert own.run(flow_of("Tells"))["pid"]
+
+
+def test_a_fault_of_ours_in_its_life_is_told(
+    own: Own, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr(process, "fresh_folder", lambda: 1 // 0)
+        own.start(flow_of("Tells"))
+        assert (
+            own.gone().text
+            == "can't be started: ZeroDivisionError: integer division or modulo by zero"
+        )
+    caplog.clear()
+
+    assert own.run(flow_of("Tells"))["pid"], "the next start is not in vain"
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="there are no forks")
+def test_a_process_that_a_routine_forks_ends_when_it_is_told_to(own: Own) -> None:
+    assert own.run(flow_of("Forks"))["exitcode"] == -signal.SIGTERM

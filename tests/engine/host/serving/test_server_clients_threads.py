@@ -438,6 +438,30 @@ def test_closing_does_not_wait_for_a_listener_that_fails(
     caplog.clear()
 
 
+def test_who_is_handed_over_when_all_is_closed_is_let_go(desk: Desk) -> None:
+    here, there = socket.socketpair()
+    late = Client(Connection(here))
+    desk.server.close()
+
+    desk.server.attach(Connection(there), "control")
+
+    with pytest.raises(Gone):
+        late.read()
+    late.connection.close()
+
+
+def test_who_comes_and_goes_at_once_is_let_go_without_a_word(
+    desk: Desk, caplog: pytest.LogCaptureFixture
+) -> None:
+    """What goes wrong on a thread of its own would fail the test."""
+    for _ in range(40):
+        here, there = socket.socketpair()
+        here.close()
+        desk.server.attach(Connection(there), "control")
+    until(lambda: desk.server._bell.mail.empty() and not desk.server._peers)
+    desk.server.close()
+
+
 def test_a_listener_that_comes_when_all_is_closed_is_closed(desk: Desk, tmp_path: Path) -> None:
     tmp_path.chmod(0o700)
     listener = Listener(tmp_path, "late")

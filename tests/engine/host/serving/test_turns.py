@@ -54,7 +54,7 @@ def test_a_hurry_that_comes_while_turns_get_long_is_heard(
 
     def hurried_before(seconds: float) -> None:
         if seconds == USUAL_SECONDS:
-            hasty._until = now[0] + turns.HURRY_SECONDS  # as one that saw short turns leaves it
+            hasty.hurry()
         really_set(seconds)
 
     monkeypatch.setattr(sys, "setswitchinterval", hurried_before)
