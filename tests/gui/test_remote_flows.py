@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from PySide6.QtCore import QTimer
 from pytestqt.qtbot import QtBot
 
 from helpers.scripted import Call, ScriptedClient
@@ -186,7 +187,91 @@ def test_what_a_program_runs_is_moved_and_nothing_else(
     assert document.flow.name == "own", "edits that no file has stay"
     assert told[-1] == "Save own or undo its changes to see the job's flow drawn."
 
-    document.save(path)
-    session.show_job(None)
-    session.show_job("7")
-    assert document.flow.name == "etl", "the job that is shown is drawn again"
+
+@pytest.fixture
+def refused(session: Session, client: ScriptedClient, tmp_path: Path) -> Path:
+    """The file of a flow with an edit that kept the flow of the shown job from being drawn."""
+    path = tmp_path / "own.flow.json"
+    path.write_text(Flow("own").to_json())
+    session.document.load(path)
+    session.edits.add_routine(RoutineSpec("app:Read"))
+    client.tell_started("7", "etl", ["read", "store"])
+    client.tell(picture("7"))
+    hear(session)
+    assert (session.job_id, session.document.flow.name) == ("7", "own")
+    return path
+
+
+@pytest.mark.parametrize("way", ["save", "undo"])
+def test_what_was_refused_is_drawn_once_nothing_is_lost_by_it(
+    qtbot: QtBot, session: Session, refused: Path, way: str
+) -> None:
+    seen: list[Path | None] = []
+    session.document.saved.connect(lambda: seen.append(session.document.path))
+    if way == "save":
+        session.document.save(refused)
+        assert seen == [refused], "whoever hears of the saving still finds what was saved"
+    else:
+        session.undo.undo()
+
+    qtbot.waitUntil(lambda: session.document.flow.name == "etl", timeout=10_000)
+    assert session.shows_program
+
+
+@pytest.mark.parametrize("way", ["load", "new"])
+def test_a_flow_that_is_opened_instead_is_not_replaced_by_the_job_s(
+    qtbot: QtBot, session: Session, refused: Path, way: str
+) -> None:
+    drawn: list[int] = []
+    assert session.remote_flows is not None
+    session.remote_flows.shown.connect(lambda: drawn.append(1))
+    if way == "load":
+        session.document.load(refused)
+    else:
+        session.document.new()
+    let_timers_run(qtbot)
+    session.edits.add_routine(RoutineSpec("app:Read"))
+    session.undo.undo()
+    let_timers_run(qtbot)
+
+    assert (session.shows_program, drawn) == (False, [])
+
+
+def test_an_own_flow_that_nobody_was_refused_for_stays_when_saved(
+    qtbot: QtBot, session: Session, client: ScriptedClient, tmp_path: Path
+) -> None:
+    client.tell_started("7", "etl", ["read", "store"])
+    client.tell(picture("7"))
+    hear(session)
+    path = tmp_path / "own.flow.json"
+    path.write_text(Flow("own").to_json())
+    session.document.load(path)
+    session.edits.add_routine(RoutineSpec("app:Read"))
+    session.document.save(path)
+    let_timers_run(qtbot)
+
+    assert session.document.flow.name == "own"
+
+
+def test_whose_the_flow_is_is_known_to_all_who_hear_of_it(
+    session: Session, client: ScriptedClient, tmp_path: Path
+) -> None:
+    told: list[tuple[str, bool]] = []
+    document = session.document
+    document.reset.connect(lambda: told.append((document.flow.name, session.shows_program)))
+    client.tell_started("7", "etl", ["read", "store"])
+    client.tell(picture("7"))
+    hear(session)
+    path = tmp_path / "own.flow.json"
+    path.write_text(Flow("own").to_json())
+    document.load(path)
+
+    assert told == [("etl", True), ("own", False)]
+
+
+def let_timers_run(qtbot: QtBot) -> None:
+    """Until whatever is due now in the event loop has been done, and what that made due."""
+    for _ in range(2):
+        timer = QTimer(singleShot=True, interval=0)
+        with qtbot.waitSignal(timer.timeout, timeout=10_000):
+            timer.start()

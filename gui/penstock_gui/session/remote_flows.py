@@ -22,7 +22,8 @@ class RemoteFlows(QObject):
     """Asks for the flow of each job once, and has the document show the one of the shown job.
 
     Jobs of one flow share what is drawn: going from one to the other moves nothing. `may_replace`
-    is asked before another flow takes the place of the document's.
+    is asked before another flow takes the place of the document's; what it refuses is remembered
+    until another job is shown or another flow opened, and drawn by `show_refused`.
 
     Signals:
         shown(): the document shows another flow
@@ -44,6 +45,8 @@ class RemoteFlows(QObject):
         self._pictures: dict[str, FlowPicture] = {}
         self._job_id: str | None = None
         self._drawn: FlowPicture | None = None
+        self._drawing = False
+        self._refused = False
         bridge.job_started.connect(client.ask_flow)
         bridge.flow_told.connect(self._on_flow_told)
         document.replaced.connect(self._on_replaced)
@@ -56,17 +59,31 @@ class RemoteFlows(QObject):
     def show(self, job_id: object) -> None:
         """Another job is shown: draw its flow, now or when it is known."""
         self._job_id = job_id if isinstance(job_id, str) else None
+        self._refused = False
         picture = self._pictures.get(self._job_id or "")
         if picture is None:
             return
         drawn = replace(picture, job_id="")
-        if drawn != self._drawn and self._may_replace():
-            self._document.show(flow_of(picture))
-            self._drawn = drawn
-            self.shown.emit()
+        if drawn == self._drawn:
+            return
+        if not self._may_replace():
+            self._refused = True
+            return
+        # Known before the document tells it: whoever hears of the new flow asks whose it is.
+        self._drawn, self._drawing = drawn, True
+        self._document.show(flow_of(picture))
+        self._drawing = False
+        self.shown.emit()
+
+    def show_refused(self) -> None:
+        """Draw the shown job's flow after all, if it had to stand back."""
+        if self._refused:
+            self.show(self._job_id)
 
     def _on_replaced(self) -> None:
-        self._drawn = None
+        self._refused = False
+        if not self._drawing:
+            self._drawn = None
 
     def _on_flow_told(self, told: FlowPicture) -> None:
         if not told.kept:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
-from PySide6.QtCore import QObject, Signal
+from PySide6.QtCore import QObject, QTimer, Signal
 from PySide6.QtGui import QUndoStack
 
 from penstock.flow import Connection
@@ -130,6 +130,7 @@ class Session(QObject):
         if self.engine.placement == "attached":
             self.remote_flows = RemoteFlows(self.client, bridge, document, self._may_replace, self)
             self.job_selected.connect(self.remote_flows.show)
+            self.undo.cleanChanged.connect(self._on_clean_changed)
             bridge.ticked.connect(self._show_first)
 
     # The job that is shown.
@@ -405,6 +406,15 @@ class Session(QObject):
         if self._offered is None or (first is not None and self.bridge.views[first].held):
             self._offered = first
             self.show_job(first)
+
+    def _on_clean_changed(self, clean: bool) -> None:
+        """The job's flow may be drawn now, once all have heard of the saving or undoing."""
+        if clean:
+            QTimer.singleShot(0, self, self._show_refused)
+
+    def _show_refused(self) -> None:
+        if self.remote_flows is not None and not self.has_changes:
+            self.remote_flows.show_refused()
 
     def _on_document_replaced(self) -> None:
         self.undo.clear()

@@ -57,7 +57,7 @@ class CanvasHeader(DockHeader):
         name = session.document.flow.name
         self.set_title(f"{name} •" if changed else name)
         words = "unsaved" if changed else "saved" if session.document.path else "no file yet"
-        if session.engine.placement == "attached" and not session.document.path:
+        if session.shows_program:
             words = f"as {one_line(session.engine.name or 'the program', 40)} runs it"
         if session.job_id is not None and session.job_flow_differs:
             over = session.view is not None and session.view.is_over

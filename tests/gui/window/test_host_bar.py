@@ -12,7 +12,8 @@ from PySide6.QtWidgets import QApplication, QPushButton, QWidget
 from pytestqt.qtbot import QtBot
 
 from helpers.scripted import Call, ScriptedClient, routine_count
-from penstock.host import SourcesChanged, StartRefused
+from penstock.flow import RoutineSpec
+from penstock.host import FlowPicture, SourcesChanged, StartRefused
 from penstock.observe import RoutineCount
 from penstock_gui.assets import example
 from penstock_gui.bridge import EngineBridge
@@ -315,6 +316,24 @@ def test_who_only_watches_can_t_steer_and_is_told_why(attached: Desk) -> None:
     attached.hear()
     assert not attached.window.watch.isVisible()
     assert attached.can("run.pause")
+
+
+def test_the_header_says_whose_flow_is_drawn(attached: Desk) -> None:
+    header, document = attached.window.header, attached.session.document
+    document.new()
+    assert header.state == "no file yet"
+    attached.session.edits.add_routine(RoutineSpec("app:Read"))
+    assert header.state == "unsaved"
+    attached.session.undo.undo()
+
+    attached.client.tell_up(99, "etl")
+    attached.client.tell_started("7", "flow", ["a"])
+    attached.client.tell(FlowPicture("7", "flow", (), ()))
+    attached.hear()
+    assert (header.title, header.state) == ("flow", "as etl runs it")
+
+    document.new()
+    assert header.state == "no file yet"
 
 
 def test_a_program_s_name_is_no_markup_in_any_tip(attached: Desk) -> None:
