@@ -10,17 +10,23 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QCheckBox, QComboBox, QLabel, QLineEdit, QWidget
+from PySide6.QtWidgets import QCheckBox, QComboBox, QLabel, QLineEdit, QToolButton, QWidget
 from pytestqt.qtbot import QtBot
 
 from helpers.flow_folder import FLOW, write_words
 from helpers.scripted import ScriptedClient, routine_count, slot_count, text_value
 from penstock.flow import REQUIRED, Connection, FieldSpec, SlotSpec
-from penstock.host import RoutineValues, StartRefused, ValueSample
+from penstock.host import (
+    FlowPicture,
+    RoutinePicture,
+    RoutineValues,
+    StartRefused,
+    ValueSample,
+)
 from penstock.observe import HeldMessage, ValueSummary
 from penstock_gui.bridge import EngineBridge
 from penstock_gui.docks.inspector import InspectorPanel, facts, fields
-from penstock_gui.docks.inspector.form import NoWheelCombo, TextBox
+from penstock_gui.docks.inspector.form import ConfigForm, NoWheelCombo, TextBox
 from penstock_gui.docks.inspector.panel import POLL_MS
 from penstock_gui.docks.inspector.routine_page import RoutinePage
 from penstock_gui.docks.inspector.wire_page import WirePage
@@ -738,3 +744,76 @@ def test_ports_that_change_on_disk_rebuild_the_page(
     session.document.read_again()
 
     assert "more" in routine_page(panel).ports
+
+
+# A flow that a program runs.
+
+
+@pytest.fixture
+def watched(qtbot: QtBot, client: ScriptedClient) -> Iterator[Session]:
+    """A session on a program whose flow is drawn, with the routine ``read`` selected."""
+    bridge = EngineBridge(client, interval_ms=10_000)
+    made = Session(FlowDocument(), client, bridge, "attached")
+    client.tell_started("7", "etl", ["read"])
+    read = RoutinePicture("read", "app:Read", (), (), "")
+    client.tell(FlowPicture("7", "etl", (read,), ()))
+    bridge.tick()
+    made.select(("read",))
+    assert made.shows_program
+    yield made
+    bridge.stop()
+
+
+@pytest.fixture
+def watching(qtbot: QtBot, watched: Session) -> InspectorPanel:
+    made = InspectorPanel(watched, Theme("dark"))
+    qtbot.addWidget(made)
+    made.show()
+    return made
+
+
+def test_what_a_program_runs_has_fields_to_look_at_only(
+    watching: InspectorPanel, watched: Session
+) -> None:
+    told: list[str] = []
+    watched.notice.connect(told.append)
+    page = routine_page(watching)
+
+    for box, shown in ((page.id_box, "read"), (page.title_box, "")):
+        type_in(box.line, "other")
+        assert box.line.text() == shown
+    assert "renames" not in page.id_box.below.text()
+    assert told == []
+
+
+def test_a_refused_text_gives_way_to_what_is_true(
+    watching: InspectorPanel, watched: Session
+) -> None:
+    told: list[str] = []
+    watched.notice.connect(told.append)
+    page = routine_page(watching)
+
+    for box, shown in ((page.id_box, "read"), (page.title_box, "")):
+        box.line.setReadOnly(False)
+        type_in(box.line, "other")
+        assert box.line.text() == shown
+        page.commit()
+    assert len(told) == 2, "it is said once for each"
+
+
+def test_a_form_to_look_at_changes_nothing(qtbot: QtBot, session: Session) -> None:
+    form = ConfigForm(Theme("dark"), session.document.spec("split"), read_only=True)
+    qtbot.addWidget(form)
+    changed: list[str] = []
+    form.changed.connect(lambda field, value: changed.append(field))
+    form.show()
+
+    for box in form.boxes.values():
+        if isinstance(box, TextBox):
+            type_in(box.line, "3")
+        elif isinstance(box.editor, QCheckBox):
+            box.editor.click()
+        else:
+            QTest.keyClick(box.editor, Qt.Key.Key_Down)
+    assert not any(button.isVisible() for button in form.findChildren(QToolButton))
+    assert changed == []

@@ -107,6 +107,10 @@ class TextBox(FieldBox):
         self.line.editingFinished.connect(self.commit)
         self.line.installEventFilter(self)
 
+    def set_read_only(self) -> None:
+        """Have the text looked at and copied, not changed."""
+        self.line.setReadOnly(True)
+
     def commit(self) -> None:
         """Hand in what was typed, once."""
         text = self.line.text()
@@ -143,7 +147,7 @@ class TextBox(FieldBox):
 
 
 class ConfigForm(QWidget):
-    """Editors for a routine's config fields.
+    """Editors for a routine's config fields, or with `read_only` a look at them.
 
     Signals:
         changed(field name, value): a new value, or `UNSET` to give the default back.
@@ -151,10 +155,11 @@ class ConfigForm(QWidget):
 
     changed = Signal(str, object)
 
-    def __init__(self, theme: Theme, spec: RoutineSpec) -> None:
+    def __init__(self, theme: Theme, spec: RoutineSpec, read_only: bool = False) -> None:
         super().__init__()
         self._theme = theme
         self._spec = spec
+        self._read_only = read_only
         self._errors: dict[str, str] = {}
         self.boxes: dict[str, FieldBox] = {}
         self._resets: dict[str, QToolButton] = {}
@@ -193,7 +198,8 @@ class ConfigForm(QWidget):
                     _show_choice(editor, field, value)
             self._show_error(field.name)
             has_default = field.default is not REQUIRED
-            self._resets[field.name].setVisible(has_default and field.name in spec.config)
+            is_given = has_default and field.name in spec.config
+            self._resets[field.name].setVisible(is_given and not self._read_only)
 
     def show_errors(self, errors: Mapping[str, str]) -> None:
         """Say what is wrong with the stored values, by field."""
@@ -217,6 +223,11 @@ class ConfigForm(QWidget):
             box = self._choice_box(field, note)
         else:
             box = self._text_box(field, note, value)
+        if self._read_only:
+            if isinstance(box, TextBox):
+                box.set_read_only()
+            else:
+                box.editor.setEnabled(False)
         self._resets[field.name] = self._reset_button(field, box)
         self.boxes[field.name] = box
         self._layout.addWidget(box)

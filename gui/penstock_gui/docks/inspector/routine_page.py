@@ -33,7 +33,10 @@ _NO_COUNT = RoutineCount("idle", 0, 0, 0, 0, 0.0, 0, {}, {})
 
 
 class RoutinePage(QWidget):
-    """Shows one routine by id. Parts without anything to say are hidden."""
+    """Shows one routine by id. Parts without anything to say are hidden.
+
+    One of a program's flow can't be changed: the fields of a page made for it are read-only.
+    """
 
     def __init__(self, session: Session, theme: Theme, values: OpenValues, routine_id: str) -> None:
         super().__init__()
@@ -199,16 +202,19 @@ class RoutinePage(QWidget):
         theme, document = self._theme, self._session.document
         section = Section(theme, "Config")
         section.body.setSpacing(12)
-        self.id_box = TextBox(
-            theme, ID_FIELD, "F2 renames; connections and breakpoints follow", self.routine_id
-        )
+        read_only = self._session.shows_program
+        note = "" if read_only else "F2 renames; connections and breakpoints follow"
+        self.id_box = TextBox(theme, ID_FIELD, note, self.routine_id)
         self.id_box.entered.connect(self._on_id_entered)
         title = document.flow.titles.get(self.routine_id, "")
         self.title_box = TextBox(theme, "Title", "", title, "as the id")
         self.title_box.entered.connect(self._on_title_entered)
+        if read_only:
+            self.id_box.set_read_only()
+            self.title_box.set_read_only()
         section.body.addWidget(self.id_box)
         section.body.addWidget(self.title_box)
-        self.form = ConfigForm(theme, self.spec)
+        self.form = ConfigForm(theme, self.spec, read_only)
         self.form.changed.connect(self._on_config_changed)
         section.body.addWidget(self.form)
         self.form.setVisible(bool(self.form.boxes))
@@ -295,18 +301,27 @@ class RoutinePage(QWidget):
         if not self._exists():
             return
         reason = self._session.document.why_not_rename(self.routine_id, text)
-        if reason is not None:
+        if reason is not None and not self._session.shows_program:
             self.id_box.reject(reason)
         else:
             self._session.edits.rename(self.routine_id, text)
+            self._take_back_refused()
 
     def _on_title_entered(self, text: str) -> None:
         if self._exists():
             self._session.edits.set_title(self.routine_id, text.strip() or None)
+            self._take_back_refused()
 
     def _on_config_changed(self, field: str, value: Any) -> None:
         if self._exists():
             self._session.edits.set_config(self.routine_id, field, value)
+            self._take_back_refused()
+
+    def _take_back_refused(self) -> None:
+        """Show what is true again where nothing can be changed."""
+        if self._session.shows_program:
+            self.id_box.show_text(self.routine_id)
+            self.show_spec()
 
 
 def _show_newest(row: SlotRow | ValueRow, samples: tuple[ValueSample, ...], nothing: str) -> None:
