@@ -198,6 +198,50 @@ sys.exit(main([]))
 """
 
 
+CLOSED_TOGETHER = """
+import sys
+from PySide6.QtCore import QTimer
+from penstock.host import listening
+from penstock_gui.app import main, run
+
+def schedule(program):
+    program._attach(listening()[0], "resume")
+    other = program._others[0]
+    close = other.client.close
+
+    def close_and_tell(limit):
+        close(limit)
+        print("the other has left", flush=True)
+
+    other.client.close = close_and_tell
+    steps = [
+        lambda: other.session.mode == "running",
+        lambda: other.window.close() and program._desk.window.close(),
+    ]
+    timer = QTimer(program._app, interval=10)
+    timer.timeout.connect(lambda: steps and steps[0]() and steps.pop(0))
+    timer.start()
+
+run.Program._schedule = schedule
+sys.exit(main([]))
+"""
+
+
+@pytest.mark.slow
+def test_a_window_that_is_closed_together_with_the_first_is_left_too(
+    tmp_path: Path, meeting: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(meeting))
+    flow = Flow("endless")
+    flow.add("for_ever", Endless())
+    with Runtime(workers=1) as runtime, listen(runtime, name="etl"):
+        job = runtime.exec(flow)
+        done = python("-c", CLOSED_TOGETHER, folder=tmp_path, meeting=meeting)
+
+        assert (done.returncode, done.stdout, done.stderr) == (0, "the other has left\n", "")
+        assert job.status.value == "RUNNING"
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("closed", ["first", "other"])
 def test_windows_are_closed_in_any_order(

@@ -210,7 +210,7 @@ class Program:
 
     def _on_closed(self) -> None:
         """The first window's engine ends with it; windows on programs stay, and are the program."""
-        self._others = [desk for desk in self._others if desk.window.isVisible()]
+        self._end_closed()  # one may have been closed just before
         if self._others:
             self._desk.leave(CLOSE_LIMIT)
         else:
