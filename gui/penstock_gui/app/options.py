@@ -107,7 +107,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--screenshot",
         metavar="FILE",
-        help="save a picture of the window, in the colours you have chosen, then quit",
+        help="save a picture of the window, in the colours you have chosen or those of --theme,"
+        " then quit",
     )
     parser.add_argument(
         "--quit-after",

@@ -75,9 +75,10 @@ class EngineBridge(QObject):
     Ticks go by the pace of the window's refreshes. Urgent news of another process brings one at
     once, and the next one `urgent_ms` after it at the soonest.
 
-    The engine never sees this object: it is polled, on the GUI thread, by one timer. A tick
-    works at most `BUDGET` seconds; what is left waits for the next tick, and meanwhile the
-    client isn't drained, so that its own bound (and its count of lost events) holds.
+    The engine never sees this object. All ticks are on the GUI thread: of a paced timer, of an
+    alarm that the thread rings which reads urgent news, and of a short timer that keeps urgent
+    ticks apart. A tick works at most `BUDGET` seconds; what is left waits for the next tick, and
+    meanwhile the client isn't drained, so that its own bound (and its count of lost events) holds.
 
     Signals:
         job_started(job id), job_resumed(job id), job_ended(job id)
