@@ -783,6 +783,7 @@ def test_what_a_program_runs_has_fields_to_look_at_only(
         type_in(box.line, "other")
         assert box.line.text() == shown
     assert "renames" not in page.id_box.below.text()
+    assert not page.version.isVisible(), "no edit counts from the next job"
     assert told == []
 
 

@@ -284,7 +284,7 @@ class RoutinePage(QWidget):
 
     def _show_version(self) -> None:
         view = self._session.view
-        live = view is not None and not view.is_over
+        live = view is not None and not view.is_over and not self._session.shows_program
         self.version.setVisible(live)
         if live:
             text = f"Job {self._session.job_id} runs as it was started; edits count from the next."
