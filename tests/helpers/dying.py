@@ -17,7 +17,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from helpers.gated import wait_at
+from helpers.gated import mark_passed, wait_at
 from penstock import Event, Routine, Slot
 
 FOLDER = Path(__file__).parent
@@ -68,6 +68,7 @@ class Dies(Routine):
     def logic(self) -> None:
         if self.config.gate:
             wait_at(Path(self.config.gate))
+            mark_passed(Path(self.config.gate))
         WAYS[self.config.way]()
         self.done.emit(self.config.way)
 

@@ -83,6 +83,7 @@ def test_a_host_that_does_not_stop_is_killed(
     real.press("run.run")
     qtbot.waitUntil(lambda: real.session.mode == "running", timeout=TIMEOUT)
     qtbot.waitUntil(gate.let_go, timeout=TIMEOUT)
+    qtbot.waitUntil(gate.is_passed, timeout=TIMEOUT)  # before that, it would stop
 
     real.press("run.stop")
     qtbot.waitUntil(real.window.stuck.kill_button.isVisible, timeout=TIMEOUT)

@@ -57,7 +57,7 @@ def main() -> int:
         print(f"penstock.host: {error}", file=sys.stderr)
         return 1
     over = End()
-    signal.signal(signal.SIGTERM, over.on_signal)
+    signal.signal(signal.SIGTERM, lambda *_: over.set())
     _serve(connection, told, over)
     return 0
 
@@ -73,16 +73,14 @@ class End:
         self._is_set = False
         self._here, self._there = socket.socketpair()
         self._there.setblocking(False)
-        self._pid = os.getpid()
         signal.set_wakeup_fd(self._there.fileno(), warn_on_full_buffer=False)
-
-    def on_signal(self, number: int, _frame: object) -> None:
-        """It is time; for a process that a routine has forked, to end as it would without us."""
-        if os.getpid() == self._pid:
-            self.set()
-        else:
-            signal.signal(number, signal.SIG_DFL)
-            signal.raise_signal(number)
+        self._mask = threading.local()
+        if hasattr(os, "register_at_fork"):
+            os.register_at_fork(
+                before=self._before_fork,
+                after_in_parent=self._after_fork,
+                after_in_child=self._in_forked_child,
+            )
 
     def set(self) -> None:
         """It is time; on any thread, and in the middle of `wait`."""
@@ -94,6 +92,20 @@ class End:
         """Until it is time, or a flow has shut it; on the main thread."""
         while not self._is_set and self._here.recv(4096):
             pass
+
+    # A process that a routine forks is to end by a signal as it would without us, also by one that
+    # comes before it has come to itself: so that waits until nobody listens for it there any more.
+
+    def _before_fork(self) -> None:
+        self._mask.before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
+
+    def _after_fork(self) -> None:
+        signal.pthread_sigmask(signal.SIG_SETMASK, self._mask.before)
+
+    def _in_forked_child(self) -> None:
+        signal.set_wakeup_fd(-1)
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        self._after_fork()
 
 
 def _sweep(path: Path) -> None:
