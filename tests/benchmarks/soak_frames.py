@@ -38,7 +38,8 @@ from penstock.host.crossing.commands import (
     Start,
     TakeControl,
 )
-from penstock.host.serving.server import Bell, HostServer
+from penstock.host.serving.bell import Bell
+from penstock.host.serving.server import HostServer
 from penstock.host.transport import handshake, sockets
 from penstock.host.transport.connections import Connection, Gone, Listener, connect
 from penstock.host.transport.sockets import fresh_folder

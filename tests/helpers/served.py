@@ -24,7 +24,8 @@ from penstock.host.crossing.commands import (
     Step,
     Unstall,
 )
-from penstock.host.serving.server import Bell, HostServer
+from penstock.host.serving.bell import Bell
+from penstock.host.serving.server import HostServer
 from penstock.host.serving.turns import Turns
 from penstock.host.transport.connections import Connection
 from penstock.observe import (

@@ -20,8 +20,9 @@ from typing import Any
 
 from penstock.host.engine.hosted import HostedEngine
 from penstock.host.engine.threads import HOST_THREAD
+from penstock.host.serving.bell import Bell
 from penstock.host.serving.output import OutputCapture
-from penstock.host.serving.server import Bell, HostServer
+from penstock.host.serving.server import HostServer
 from penstock.host.serving.staying import Fate, die_with_parent, end_with_parent
 from penstock.host.serving.turns import Turns
 from penstock.host.transport.connections import Connection, Gone, connect

@@ -20,8 +20,9 @@ import msgspec
 
 from penstock.host.crossing.protocol import Grant
 from penstock.host.engine.hosted import HostedEngine
+from penstock.host.serving.bell import Bell
 from penstock.host.serving.output import OutputCapture
-from penstock.host.serving.server import GRANTS, Bell, HostServer
+from penstock.host.serving.server import GRANTS, HostServer
 from penstock.host.transport.connections import AUTH_SECONDS, Connection, Gone, Listener, connect
 from penstock.host.transport.sockets import (
     KEY_SUFFIX,

@@ -8,17 +8,14 @@ import os
 import platform
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import replace
-from queue import Empty, SimpleQueue
+from queue import Empty
 from time import monotonic
 from typing import Protocol
 
 from penstock.errors import PenstockError
-from penstock.host.crossing.codec import WireError, decode, encode
 from penstock.host.crossing.commands import (
-    COMMAND_TYPES,
     AskCounters,
     AskFlow,
     AskPage,
@@ -41,35 +38,29 @@ from penstock.host.crossing.protocol import (
     Answer,
     CommandRefused,
     ControlChanged,
-    EngineSnapshot,
-    FlowPicture,
     Grant,
     HostUp,
     Printed,
-    RoutineValues,
     SourcesChanged,
     StartRefused,
-    ThreadTable,
     Told,
-    ValuePage,
 )
 from penstock.host.engine.hosted import KEPT_JOBS
-from penstock.host.engine.picture import no_picture
 from penstock.host.engine.threads import HOST_THREAD
-from penstock.host.engine.values import MAX_HELD, no_page
-from penstock.host.serving.outbox import Outbox, Present
-from penstock.host.serving.turns import Turns
-from penstock.host.transport.connections import MAX_FRAME, Connection, Gone, Listener
+from penstock.host.engine.values import MAX_HELD
+from penstock.host.serving.bell import RUNG, RUNG_SOFTLY, Bell
+from penstock.host.serving.outbox import Present
+from penstock.host.serving.peer import FLUSH_SECONDS, Peer
+from penstock.host.serving.questions import Ask, answered, question_of
+from penstock.host.transport.connections import Connection, Gone, Listener
 from penstock.observe import EngineEvent, JobStarted
 
 DISPLAY_SECONDS = 0.033
 STATE_SECONDS = 0.004
 """Between two fetches of state; more often would cost an engine of many short jobs too much."""
 MAX_CONNECTIONS = 8
-_FLUSH_SECONDS = 1.0
 _PAUSE_SECONDS = 1.0
 GRANTS: tuple[Grant, ...] = ("view", "control", "evaluate")
-_Ask = AskThreads | AskSnapshot | AskValues | AskFlow | AskPage
 _log = logging.getLogger(__name__)
 
 
@@ -103,39 +94,7 @@ class Output(Protocol):
         ...
 
 
-class Bell:
-    """What engine and output ring when there is something to fetch.
-
-    On any thread, also in the middle of a ring: in a signal handler or a ``__del__``. With `turns`
-    threads of this process take them more often while there is hurry.
-    """
-
-    def __init__(self, turns: Turns | None = None) -> None:
-        self.turns = turns
-        self.mail: SimpleQueue[object] = SimpleQueue()
-        self.has_rung = False
-        self.has_news = False
-
-    def ring(self) -> None:
-        """State was told: fetch it at once."""
-        # Whoever answers first takes the mark away and then fetches, so no news is left behind.
-        if not self.has_rung:
-            self.has_rung = True
-            self.mail.put(_RUNG)
-
-    def hurry(self) -> None:
-        """State is being told, or steered."""
-        if self.turns is not None and self.turns.hurry():
-            self.mail.put(_HURRIED)
-
-    def ring_softly(self) -> None:
-        """There is something to show; it can wait for the display's next tick."""
-        if not self.has_news:
-            self.has_news = True
-            self.mail.put(_RUNG_SOFTLY)
-
-
-_RUNG, _RUNG_SOFTLY, _HURRIED, _CLOSE = object(), object(), object(), object()
+_CLOSE = object()
 
 
 class HostServer:
@@ -178,11 +137,11 @@ class HostServer:
         self._on_alone = on_alone
         self._on_when_gone = on_when_gone
         self._lock = threading.Lock()
-        self._peers: list[_Peer] = []
-        self._cut: list[_Peer] = []  # no peers any more, but their threads may not have ended
-        self._steering: _Peer | None = None
-        self._asked: dict[object, list[_Peer]] = {}
-        self._starting: dict[str, tuple[Start, _Peer]] = {}
+        self._peers: list[Peer] = []
+        self._cut: list[Peer] = []  # no peers any more, but their threads may not have ended
+        self._steering: Peer | None = None
+        self._asked: dict[object, list[Peer]] = {}
+        self._starting: dict[str, tuple[Start, Peer]] = {}
         self._listeners: list[tuple[Listener, threading.Thread]] = []
         self._closed = False
         self._closing = threading.Event()
@@ -210,7 +169,7 @@ class HostServer:
         with self._lock:
             closed = self._closed
             if not closed:
-                self._bell.mail.put(_Peer(self, connection, grant, when_gone))
+                self._bell.mail.put(Peer(self, connection, grant, when_gone))
         if closed:
             connection.close()
 
@@ -251,11 +210,11 @@ class HostServer:
         with self._lock:
             peers, self._peers = tuple(self._peers), []
             cut, self._cut = tuple(self._cut), []
-        flush_until = min(deadline, monotonic() + _FLUSH_SECONDS)
+        flush_until = min(deadline, monotonic() + FLUSH_SECONDS)
         for peer in peers:
             peer.leave(flush_until)
         for peer in (*cut, *peers):
-            peer.join(_FLUSH_SECONDS)
+            peer.join(FLUSH_SECONDS)
 
     # ---- on the server's thread, for `on_alone`
 
@@ -317,11 +276,11 @@ class HostServer:
             self._publish()
             self._let_jobs_go(self._steering)
             return False
-        if mail is _RUNG:
+        if mail is RUNG:
             self._next_fetch = self._fetched + STATE_SECONDS
-        elif mail is _RUNG_SOFTLY:
+        elif mail is RUNG_SOFTLY:
             self._tick_soon()
-        elif isinstance(mail, _Peer):
+        elif isinstance(mail, Peer):
             self._welcome(mail)
         elif isinstance(mail, _Left):
             self._say_goodbye(mail.peer)
@@ -368,10 +327,10 @@ class HostServer:
                 self._tell((self._has_begun(one.job_id),), one)
             elif isinstance(one, CommandRefused):
                 self._tell((self._steering,), one)
-            elif (question := _answered(one)) is not None:
+            elif (question := answered(one)) is not None:
                 with self._lock:
-                    asked = self._asked.pop(question, [])
-                self._tell(tuple(asked), one)
+                    who = self._asked.pop(question, [])
+                self._tell(tuple(who), one)
             elif not isinstance(one, ControlChanged):
                 if isinstance(one, SourcesChanged):
                     self._sources = one
@@ -379,7 +338,7 @@ class HostServer:
         if told and not self._peers and not self.live_flows():
             self._be_alone()
 
-    def _has_begun(self, job_id: str) -> _Peer | None:
+    def _has_begun(self, job_id: str) -> Peer | None:
         """A start is no longer under way; who wanted it, also if another one steers by now."""
         with self._lock:
             _, peer = self._starting.pop(job_id, (None, None))
@@ -392,12 +351,12 @@ class HostServer:
     def _tell_all(self, told: object) -> None:
         self._tell(tuple(self._peers), told)
 
-    def _tell(self, peers: tuple[_Peer | None, ...], told: object) -> None:
+    def _tell(self, peers: tuple[Peer | None, ...], told: object) -> None:
         for peer in peers:
             if peer is not None and not peer.outbox.put(told):
                 peer.drop()
 
-    def _welcome(self, peer: _Peer) -> None:
+    def _welcome(self, peer: Peer) -> None:
         if len(self._peers) >= MAX_CONNECTIONS:
             peer.connection.close()
             return
@@ -422,14 +381,14 @@ class HostServer:
         version = platform.python_version()
         return HostUp(os.getpid(), self.name, version, sys.executable, grant, steers)
 
-    def _say_goodbye(self, peer: _Peer) -> None:
+    def _say_goodbye(self, peer: Peer) -> None:
         with self._lock:
             if peer not in self._peers:
                 return
             self._peers.remove(peer)
-            for asked in self._asked.values():
-                while peer in asked:
-                    asked.remove(peer)
+            for who in self._asked.values():
+                while peer in who:
+                    who.remove(peer)
             steered = self._steering is peer
             if steered:
                 self._steering = None
@@ -442,7 +401,7 @@ class HostServer:
         if not self._peers:
             self._be_alone()
 
-    def _let_jobs_go(self, peer: _Peer | None) -> None:
+    def _let_jobs_go(self, peer: Peer | None) -> None:
         if peer is not None and peer.when_gone == "resume":
             self._engine.submit(SetBreakpoints(()))
             self._engine.submit(Resume(None))
@@ -452,12 +411,12 @@ class HostServer:
         with suppress(Empty):
             while True:
                 mail = self._bell.mail.get_nowait()
-                if isinstance(mail, _Peer):
+                if isinstance(mail, Peer):
                     mail.connection.close()
 
     # ---- on a client's reading thread
 
-    def carry_out(self, peer: _Peer, command: Command) -> None:
+    def carry_out(self, peer: Peer, command: Command) -> None:
         """Do what a client wants, if it may."""
         match command:
             case AskCounters() | MakeWay():
@@ -480,18 +439,18 @@ class HostServer:
             case _:
                 self._steer(peer, command)
 
-    def _ask(self, peer: _Peer, ask: _Ask) -> None:
+    def _ask(self, peer: Peer, ask: Ask) -> None:
         with self._lock:
             self._note_question(peer, ask)
         self._engine.submit(ask)
 
-    def _note_question(self, peer: _Peer, ask: _Ask) -> None:
+    def _note_question(self, peer: Peer, ask: Ask) -> None:
         """Under the lock."""
-        asked = self._asked.setdefault(_asked(ask), [])
-        if peer not in asked:
-            asked.append(peer)
+        who = self._asked.setdefault(question_of(ask), [])
+        if peer not in who:
+            who.append(peer)
 
-    def _ask_page(self, peer: _Peer, ask: AskPage) -> None:
+    def _ask_page(self, peer: Peer, ask: AskPage) -> None:
         """For the engine its clients are one: here is who of them holds what."""
         with self._lock:
             if peer not in self._peers:
@@ -503,7 +462,7 @@ class HostServer:
             if len(peer.references) > MAX_HELD:
                 self._release(peer, (next(iter(peer.references)),))
 
-    def _release(self, peer: _Peer, references: tuple[int, ...]) -> None:
+    def _release(self, peer: Peer, references: tuple[int, ...]) -> None:
         """Under the lock."""
         for reference in references:
             peer.references.pop(reference, None)
@@ -512,7 +471,7 @@ class HostServer:
             if reference not in held:
                 self._engine.submit(Release(reference))
 
-    def _take_control(self, peer: _Peer) -> None:
+    def _take_control(self, peer: Peer) -> None:
         if not _may(peer.grant, "control"):
             self._refuse(peer, TakeControl(), f"this program grants only {peer.grant!r}")
             return
@@ -524,7 +483,7 @@ class HostServer:
                 self._tell((before,), ControlChanged(in_control=False))
             self._tell((peer,), ControlChanged(in_control=True))
 
-    def _steer(self, peer: _Peer, command: Command) -> None:
+    def _steer(self, peer: Peer, command: Command) -> None:
         needed: Grant = "evaluate" if isinstance(command, Start) else "control"
         if not _may(peer.grant, needed):
             self._refuse(peer, command, f"this program grants {peer.grant!r}, not {needed!r}")
@@ -544,10 +503,10 @@ class HostServer:
                     self._has_begun(command.job_id)
                 self._refuse(peer, command, str(error))
 
-    def _refuse(self, peer: _Peer, command: Command, text: str) -> None:
+    def _refuse(self, peer: Peer, command: Command, text: str) -> None:
         self._tell((peer,), refusal(command, text))
 
-    def left(self, peer: _Peer) -> None:
+    def left(self, peer: Peer) -> None:
         """A client's thread has found that it is gone."""
         self._bell.mail.put(_Left(peer))
 
@@ -555,94 +514,8 @@ class HostServer:
 class _Left:
     """What tells the server's thread that a client is gone."""
 
-    def __init__(self, peer: _Peer) -> None:
+    def __init__(self, peer: Peer) -> None:
         self.peer = peer
-
-
-class _Peer:
-    """One client: its connection, what it may do, and what it is still to be told."""
-
-    def __init__(
-        self,
-        server: HostServer,
-        connection: Connection,
-        grant: Grant,
-        when_gone: WhenWindowGoes | None,
-    ) -> None:
-        self.connection = connection
-        self.grant = grant
-        self.outbox = Outbox()
-        self.when_gone = when_gone
-        self.lost_before = 0
-        self.references: dict[int, None] = {}  # the one asked for last at the end
-        self._is_dropped = False
-        self._server = server
-        self._threads = tuple(
-            threading.Thread(target=run, name=f"{HOST_THREAD}-{name}", daemon=True)
-            for run, name in ((self._write, "teller"), (self._read, "listener"))
-        )
-
-    def start(self) -> None:
-        """Begin to listen, and to tell: who tells waits at the end for the one who listens."""
-        for thread in reversed(self._threads):
-            thread.start()
-
-    @property
-    def is_alive(self) -> bool:
-        """Whether a thread of it hasn't ended."""
-        return any(thread.is_alive() for thread in self._threads)
-
-    def drop(self) -> None:
-        """It lets too much wait."""
-        self._is_dropped = True
-        self.cut()
-
-    def cut(self) -> None:
-        """Tell no more; what had come before is still heard. Its threads end soon."""
-        self.outbox.close(discard=True)
-        self.connection.close()
-
-    def leave(self, flush_until: float) -> None:
-        """Tell what waits until then, and leave."""
-        self.outbox.close()
-        self._threads[0].join(max(0.0, flush_until - monotonic()))
-        self.cut()
-
-    def join(self, timeout: float) -> None:
-        """Until each of its threads has ended, or after so many seconds for it."""
-        for thread in self._threads:
-            if thread is not threading.current_thread():
-                thread.join(timeout)
-
-    def _write(self) -> None:
-        is_cut = True
-        try:
-            while (batch := self.outbox.take()) is not None:
-                for frame in _frames(batch):
-                    self.connection.send(frame)
-            is_cut = self._is_dropped
-        except Gone:
-            pass
-        except Exception:  # noqa: BLE001 -- border to the codec
-            _log.exception("a client can't be told, and is let go")
-            self.cut()
-        if is_cut:
-            # What it had said before, maybe what is to become of the jobs, is still to be heard.
-            self._threads[1].join(_FLUSH_SECONDS)
-        self._server.left(self)
-
-    def _read(self) -> None:
-        try:
-            while True:
-                for command in decode(self.connection.receive()):
-                    if not isinstance(command, COMMAND_TYPES):
-                        raise WireError(f"a client sends no {type(command).__name__}")
-                    self._server.carry_out(self, command)
-        except (Gone, WireError):
-            pass
-        except Exception:  # noqa: BLE001 -- border to the engine
-            _log.exception("a client's command failed, and the client is let go")
-        self._server.left(self)
 
 
 def _may(grant: Grant, needed: Grant) -> bool:
@@ -654,65 +527,3 @@ def _name_of(start: Start) -> str:
     with suppress(ValueError, AttributeError):
         return str(json.loads(start.flow_json).get("name", ""))
     return ""
-
-
-def _asked(ask: _Ask) -> object:
-    """What an answer has to be about."""
-    if isinstance(ask, AskPage):
-        return AskPage, ask.reference, ask.path, ask.offset
-    return ask
-
-
-def _answered(told: object) -> object:
-    """What this is the answer to, if it is one."""
-    match told:
-        case ThreadTable():
-            return AskThreads()
-        case EngineSnapshot():
-            return AskSnapshot()
-        case RoutineValues():
-            return AskValues(told.job_id, told.routine)
-        case FlowPicture():
-            return AskFlow(told.job_id)
-        case ValuePage():
-            return AskPage, told.reference, told.path, told.offset
-        case _:
-            return None
-
-
-def _nothing_of(told: object) -> object:
-    """An answer to the same question that says nothing: who has asked must not wait for ever."""
-    match told:
-        case ThreadTable():
-            return replace(told, threads=())
-        case EngineSnapshot():
-            return replace(told, jobs=())
-        case RoutineValues():
-            return replace(told, slots={}, events={}, kept=False, held=())
-        case FlowPicture():
-            return no_picture(told.job_id)
-        case ValuePage():
-            return no_page(told.reference, told.path, told.offset)
-        case _:
-            return None
-
-
-def _frames(batch: list[object]) -> Iterator[bytes]:
-    """As few as will do; what can't be sent at all is logged, and told as nothing or not at all."""
-    try:
-        frame = encode(batch)
-        if len(frame) <= MAX_FRAME:
-            yield frame
-            return
-        problem = f"{len(frame):,} bytes"
-    except WireError as error:
-        problem = str(error)
-    if len(batch) == 1:
-        _log.error("%s isn't told: %s", type(batch[0]).__name__, problem)
-        nothing = _nothing_of(batch[0])
-        if nothing not in (None, batch[0]):
-            yield from _frames([nothing])
-        return
-    half = len(batch) // 2
-    yield from _frames(batch[:half])
-    yield from _frames(batch[half:])

@@ -61,7 +61,8 @@ from penstock.host.crossing.commands import (
     TakeControl,
     WhenGone,
 )
-from penstock.host.serving import server
+from penstock.host.serving import peer as peers
+from penstock.host.serving import questions, server
 from penstock.host.serving.server import MAX_CONNECTIONS
 from penstock.host.transport.connections import Connection, Gone, Listener, connect
 from penstock.observe import JobEnded, JobStarted, StepIgnored, ValueSummary
@@ -239,7 +240,8 @@ def test_what_one_said_before_it_left_is_heard_before_it_counts_as_gone(
     desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Though what it is told can't be sent any more."""
-    monkeypatch.setattr(server, "_FLUSH_SECONDS", DEADLINE)
+    for module in (server, peers):
+        monkeypatch.setattr(module, "FLUSH_SECONDS", DEADLINE)
     busy, submit = threading.Event(), desk.engine.submit
 
     def wait(command: Command) -> None:
@@ -366,7 +368,8 @@ def test_closing_tells_what_is_to_tell_and_lets_jobs_go(desk: Desk) -> None:
 def test_closing_does_not_wait_for_a_client_that_does_not_read(
     desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(server, "_FLUSH_SECONDS", 0.1)
+    for module in (server, peers):
+        monkeypatch.setattr(module, "FLUSH_SECONDS", 0.1)
     desk.client("control")
     desk.engine.says(*[StepIgnored(n, "1", 1.0, "x" * 10_000) for n in range(1, 1000)])
 
@@ -475,7 +478,7 @@ def test_a_listener_that_comes_when_all_is_closed_is_closed(desk: Desk, tmp_path
 def test_what_does_not_fit_in_a_frame_is_told_in_several(
     desk: Desk, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(server, "MAX_FRAME", 1000)
+    monkeypatch.setattr(peers, "MAX_FRAME", 1000)
     client = desk.client()
     events = [StepIgnored(number, "1", 1.0, "x" * 200) for number in range(1, 20)]
     events.insert(7, StepIgnored(100, "1", 1.0, "x" * 2000))
@@ -532,7 +535,7 @@ def test_of_an_answer_that_is_too_long_nothing_is_told(
     caplog: pytest.LogCaptureFixture,
     told: FlowPicture | ValuePage,
 ) -> None:
-    monkeypatch.setattr(server, "MAX_FRAME", 1000)
+    monkeypatch.setattr(peers, "MAX_FRAME", 1000)
     client = desk.client("view")
     client.send(AskFlow("1"), AskPage(1, (2,), 3, 10))
     until(lambda: len(desk.engine.did()) == 2)
@@ -542,7 +545,7 @@ def test_of_an_answer_that_is_too_long_nothing_is_told(
     client.until_told(type(told))
     (answer,) = client.of(type(told))
     assert not answer.kept
-    assert server._answered(answer) == server._answered(told)
+    assert questions.answered(answer) == server._answered(told)
     caplog.clear()
 
 

@@ -30,6 +30,7 @@ from penstock.host import (
     ThreadTable,
 )
 from penstock.host.crossing.commands import Command, Step
+from penstock.host.serving import peer as peers
 from penstock.host.serving import server
 from penstock.host.serving.outbox import Outbox, Present
 from penstock.host.transport.connections import Gone
@@ -307,7 +308,8 @@ def test_who_lets_too_much_wait_is_let_go(desk: Desk, monkeypatch: pytest.Monkey
 def test_one_that_is_let_go_holds_up_nobody_though_its_command_takes_time(
     desk: Desk, monkeypatch: pytest.MonkeyPatch, patience: float
 ) -> None:
-    monkeypatch.setattr(server, "_FLUSH_SECONDS", patience)
+    for module in (server, peers):
+        monkeypatch.setattr(module, "FLUSH_SECONDS", patience)
     busy, submit = threading.Event(), desk.engine.submit
 
     def wait(command: Command) -> None:

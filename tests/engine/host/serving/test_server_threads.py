@@ -48,7 +48,7 @@ from penstock.host.crossing.commands import (
     TakeControl,
 )
 from penstock.host.serving import server
-from penstock.host.serving.server import Bell
+from penstock.host.serving.bell import Bell
 from penstock.observe import JobEnded, JobProgress, StepIgnored
 
 
