@@ -545,7 +545,7 @@ def test_of_an_answer_that_is_too_long_nothing_is_told(
     client.until_told(type(told))
     (answer,) = client.of(type(told))
     assert not answer.kept
-    assert questions.answered(answer) == server._answered(told)
+    assert questions.answered(answer) == questions.answered(told)
     caplog.clear()
 
 
