@@ -13,7 +13,7 @@ from unittest.mock import patch
 from helpers.flows import flow_of
 from penstock import Cancelled, Flow, Routine, SlotFull
 from penstock.flow import bind
-from penstock.observe import EngineEvent, JobHeld, RoutineCount, SlotCount
+from penstock.observe import EVENT_TYPES, EngineEvent, JobHeld, RoutineCount, SlotCount
 from penstock.run import slices
 from penstock.run.core import JobCore
 from penstock.run.counting import count_routine
@@ -87,11 +87,10 @@ class Driven:
         self.time = 0.0
         self.resized = False
         plan = compile_flow(flow)
-        wants = Wants(lambda kind: kind not in deaf_to, values)
+        wants = Wants(frozenset(EVENT_TYPES).difference(deaf_to), values)
         self.core = JobCore("j", plan, workers, self, wants, self.generations, lambda: 0.5)
         for run in self.core.runs:
-            emitters: dict[str, object] = {emitter.name: emitter for emitter in run.emitters}
-            run.instance = bind(run.plan.routine, emitters, _Binding(self))
+            run.instance = bind(run.plan.routine, run.emitters, _Binding(self))
             run.log = deque()
 
     # ---- what its workers ask for
@@ -146,7 +145,7 @@ class Driven:
             self.time += 1.0
             self.resized |= isinstance(message, Resize | Unstall)
             self.core.handle(message, self.time)
-        self.core.look_at(self.time)
+        self.core.tell.begin(self.time)
         if not self.inbox:
             self.core.settle()
         return self._take()
@@ -173,11 +172,11 @@ class Driven:
 
     def _take(self) -> Instructions:
         out = self.core.taken()
-        self.tokens += out.tokens + out.more.coroutines
+        self.tokens += [*out.tokens, *out.rare.coroutines]
         self.events += out.events
-        self.closing += [body for _, body in out.more.bodies]
-        self.leaving += out.more.leaving
-        self.wakes += out.more.wakes
+        self.closing += [body for _, body in out.rare.bodies]
+        self.leaving += out.rare.leaving
+        self.wakes += out.rare.wakes
         return out
 
     # ---- running

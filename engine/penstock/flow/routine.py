@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable
 from typing import Any, ClassVar, Protocol
 from weakref import WeakKeyDictionary
 
@@ -25,6 +25,13 @@ class RunBinding(Protocol):
     def checkpoint(self) -> None: ...
     def sleep(self, seconds: float) -> None: ...
     def late_emitter(self, routine: Routine, event: str) -> Emits: ...
+
+
+class Named(Protocol):
+    """An emitter, as far as binding needs it."""
+
+    @property
+    def name(self) -> str: ...
 
 
 class Routine:
@@ -106,21 +113,19 @@ def seal(routine: Routine) -> None:
     routine.__dict__["_sealed"] = True
 
 
-def bind(routine: Routine, emitters: Mapping[str, object], run: RunBinding | None) -> Routine:
+def bind(routine: Routine, emitters: Iterable[Named], run: RunBinding | None) -> Routine:
     """A sealed twin for one job: the same attributes, the job's emitters and its run binding.
 
-    No ``__init__`` runs. `emitters` holds one per event; what it lacks, `run` is asked for when a
-    body uses it.
+    No ``__init__`` runs. `emitters` are named like their events; those that lack, `run` is asked
+    for when a body uses them.
     """
     twin = object.__new__(type(routine))
-    # Attribute by attribute: as long as nobody asks for its ``__dict__``, a twin needs none.
-    put = object.__setattr__
-    for name, value in routine.__dict__.items():
-        put(twin, name, value)
-    for name, emitter in emitters.items():
-        put(twin, name, emitter)
-    put(twin, "_run", run)
-    put(twin, "_sealed", True)
+    attributes = twin.__dict__
+    attributes.update(routine.__dict__)
+    for emitter in emitters:
+        attributes[emitter.name] = emitter
+    attributes["_run"] = run
+    attributes["_sealed"] = True
     return twin
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import re
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 
 from penstock.observe.events import EVENT_TYPES, EngineEvent
 
@@ -36,7 +36,7 @@ class Instrument:
 class Instruments:
     """The attached instruments of one runtime.
 
-    ``wants(kind)`` says whether anybody listens to a kind of event. The tables are immutable and
+    `kinds` has the kinds of event that anybody listens to. The other tables are immutable and
     swapped whole, so a job's loop, which reads them without a lock, sees either the set before a
     change or the one after it. ``_lock`` guards the swap; held only while an instrument's methods
     are looked up, and re-entrant for a look-up that attaches more.
@@ -44,12 +44,15 @@ class Instruments:
 
     def __init__(self, instruments: Iterable[object] = ()) -> None:
         self._lock = threading.RLock()
-        self._kinds: set[type[EngineEvent]] = set()
-        self.wants: Callable[[type[EngineEvent]], bool] = self._kinds.__contains__
+        self.kinds: set[type[EngineEvent]] = set()
         self._handlers: dict[type[EngineEvent], tuple[tuple[object, object], ...]] = {}
         self._all: tuple[object, ...] = ()
         for instrument in instruments:
             self.add(instrument)
+
+    def wants(self, kind: type[EngineEvent]) -> bool:
+        """Whether anybody listens to that kind of event; any thread."""
+        return kind in self.kinds
 
     def add(self, instrument: object) -> None:
         """Attach; from any thread. One whose methods can't even be looked up is left out."""
@@ -88,8 +91,8 @@ class Instruments:
                 handlers.setdefault(kind, []).append((instrument, method))
         self._all = tuple(kept)
         self._handlers = {kind: tuple(pairs) for kind, pairs in handlers.items()}
-        self._kinds.update(handlers)
-        self._kinds.intersection_update(handlers)
+        self.kinds.update(handlers)
+        self.kinds.intersection_update(handlers)
 
 
 def _methods(instrument: object) -> dict[type[EngineEvent], object]:

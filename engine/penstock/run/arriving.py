@@ -43,7 +43,7 @@ def route(
     if not emitter.targets:
         _keep_output(emitter, values)
         return
-    if reserved or emitter.copies or emitter.again or core.tell.wants.kind(MessageQueued):
+    if reserved or emitter.plan.copies or emitter.again or MessageQueued in core.tell.wants.kinds:
         _route_with_care(core, emitter, messages, reserved)
     else:
         for slot in emitter.targets:
@@ -57,7 +57,8 @@ def route(
 
 def route_one(core: JobCore, emitter: Emitter, value: Any) -> None:
     """`route` for one value; the short way into the grants of open routines."""
-    if core.tell.tells_messages or not emitter.is_plain:
+    wants = core.tell.wants
+    if wants.values or not emitter.is_plain or MessageQueued in wants.kinds:
         route(core, emitter, [value], emitter.refusing)
         return
     core.last_number = number = core.last_number + 1
@@ -112,7 +113,7 @@ def _route_with_care(
     """Messages whose places are kept, of which each branch gets a copy, or that are told of."""
     branches = [emitter.branches(value) for _, value in messages]
     for i, slot in enumerate(emitter.targets):
-        if emitter.copies:
+        if emitter.plan.copies:
             messages = [(m[0], b[i]) for m, b in zip(messages, branches, strict=True) if b]
         if slot in emitter.again:  # a number means one message in a routine
             messages = core.numbered([value for _, value in messages])
@@ -305,7 +306,7 @@ def make_room(core: JobCore, slot: SlotQueue) -> None:
     while slot.posters and slot.free() > 0 and not core.is_over:
         poster = slot.posters.popleft()
         poster.taken = True
-        core.out.more.wakes.append(poster.latch)
+        core.more.wakes.append(poster.latch)
         arrive(core, slot, core.numbered([poster.value]), None)
     slot.run.is_awaited = any(other.parked or other.posters for other in slot.run.slots)
 
@@ -340,7 +341,8 @@ def _release_all(core: JobCore, slot: SlotQueue, owners: set[int]) -> None:
 
     What others have parked counts against the room of every producer.
     """
-    for producer in slot.producers:
+    for index in slot.producers:
+        producer = core.runs[index]
         standing = any(token.parked_at for token in producer.tokens)
         if standing or producer.index in owners:
             release(core, producer)

@@ -16,7 +16,7 @@ from random import random
 from typing import Any
 
 from penstock.flow import Failure
-from penstock.observe import JobProgress
+from penstock.observe import JobProgress, SliceEnded
 from penstock.run.arriving import (
     NOBODY,
     arrive,
@@ -28,13 +28,14 @@ from penstock.run.arriving import (
     wake_emitters,
 )
 from penstock.run.counting import count_routine
-from penstock.run.emitters import UNLIMITED, Emitter
-from penstock.run.ending import close, dismiss_posters, end, look_for_the_end, take_late
+from penstock.run.emitters import Emitter
+from penstock.run.ending import close, end, look_for_the_end, take_late
 from penstock.run.failing import ended, fail, job_timed_out, watch
 from penstock.run.failures import failure_of
 from penstock.run.granting import (
     NOWHERE,
     UNTOLD,
+    begin,
     close_gates,
     free,
     give_back,
@@ -45,7 +46,7 @@ from penstock.run.granting import (
 )
 from penstock.run.hold import Hold, ReadyActivation
 from penstock.run.holding import look_at_the_step, pause, resume, step
-from penstock.run.instructions import TAKEN, Instructions, Wants
+from penstock.run.instructions import NO_RARE, Instructions, Rare, Wants
 from penstock.run.matching import Message as Numbered
 from penstock.run.messages import (
     Cancel,
@@ -67,8 +68,8 @@ from penstock.run.messages import (
 from penstock.run.records import RoutineRun, Shell, SlotQueue
 from penstock.run.routing import Plan
 from penstock.run.slices import PlainToken, Report, Special, Token
-from penstock.run.state import JobStatus, moved
-from penstock.run.telling import Teller
+from penstock.run.state import FINAL, JobStatus, moved
+from penstock.run.telling import NO_EVENTS, Teller
 from penstock.run.timers import Timer, Timers
 
 KEPT_OUTPUTS = 1000
@@ -82,6 +83,27 @@ class JobCore:
     gives numbers in [0, 1) for the jitter of retries.
     """
 
+    # What every job begins with isn't written when one is made: it would cost a good deal of that.
+    status = JobStatus.PENDING
+    is_over = False
+    error: Failure | None = None
+    dead_letters: Sequence[Failure] = ()
+    hold: Hold | None = None
+    stalled: tuple[str, ...] = ()
+    started_at: float | None = None
+    finished_at: float | None = None
+    keep_open = False
+    rare = NO_RARE
+    tokens = parked = last_number = 0
+    step_token: Token | None = None
+    told_next: tuple[str, int] | None = UNTOLD
+    turns_over = _holds = 0
+    gave_room = NOWHERE
+    somebody_stands = False
+    _sample_wanted = _params_reserved = False
+    _time_is_up: Timer | None = None
+    _timeout = _time_left = 0.0
+
     def __init__(
         self,
         job_id: str,
@@ -94,61 +116,38 @@ class JobCore:
     ) -> None:
         self.job_id = job_id
         self.plan = plan
-        self.status = JobStatus.PENDING
-        self.is_over = False
-        self.error: Failure | None = None
-        self.dead_letters: Sequence[Failure] = ()
-        self.hold: Hold | None = None
-        self.stalled: tuple[str, ...] = ()
-        self.started_at: float | None = None
-        self.finished_at: float | None = None
-        self.keep_open = False
-        self.out = TAKEN
+        self.issued: list[Token] = []
         self.tell = Teller(job_id, wants)
         self.timers = Timers()
-        self.chance = chance if chance is not None else random
         self.runs = [
             RoutineRun(row, i, job_id, workers, shell) for i, row in enumerate(plan.routines)
         ]
+        self.chance = chance if chance is not None else random
         self.generations = generations if generations is not None else count(1)
-        self.tokens = 0
-        self.parked = 0
-        self.step_token: Token | None = None
-        self.told_next: tuple[str, int] | None = UNTOLD
-        self.turns_over = self._holds = 0
-        self.gave_room = NOWHERE
-        self.somebody_stands = False
-        self.last_number = 0
-        self._sample_wanted = self._params_reserved = False
-        self._time_is_up: Timer | None = None
-        self._timeout = self._time_left = 0.0
         self._link()
 
     def _link(self) -> None:
         """Point every emitter at the slots its event goes to."""
         runs = self.runs
         for run in runs:
-            row = run.plan
-            for k, emitter in enumerate(run.emitters):
-                if not row.targets[k]:
+            for emitter in run.emitters:
+                plan = emitter.plan
+                if not plan.targets:
                     emitter.outputs = deque(maxlen=KEPT_OUTPUTS)
                     continue
-                emitter.targets = tuple([runs[i].slots[n] for i, n in row.targets[k]])
-                for slot in emitter.targets:
-                    slot.producers = (*slot.producers, run)
-                if row.refusing[k]:
-                    emitter.refusing = tuple([s for s in emitter.targets if s.overflow == "fail"])
-                if row.again[k]:
-                    emitter.again = tuple([runs[i].slots[n] for i, n in row.again[k]])
-                emitter.is_plain = not (emitter.refusing or emitter.copies or emitter.again)
-                emitter.soft = row.room[k]
-                emitter.hard = min(2 * row.room[k], UNLIMITED)
+                if plan.sole is not None:
+                    emitter.targets = runs[plan.sole].slots
+                    continue
+                emitter.targets = targets = tuple([runs[i].slots[n] for i, n in plan.targets])
+                if not plan.is_plain:
+                    emitter.refusing = tuple([s for s in targets if s.overflow == "fail"])
+                    emitter.again = tuple([runs[i].slots[n] for i, n in plan.again])
 
     # ---- what comes in
 
     def handle(self, message: Message | RoutineRun, now: float) -> None:
         """Take one message (or the news of one routine) at wall-clock time `now`."""
-        self.look_at(now)
+        self.tell.begin(now)
         if message.__class__ is RoutineRun:
             self.take_news(message)
         elif not self.is_over:
@@ -157,21 +156,26 @@ class JobCore:
             _HANDLERS[type(message)](self, message)
             self.fill_up()
 
-    def look_at(self, now: float) -> None:
-        """The wall-clock time of what comes in next; it never goes back.
+    @property
+    def more(self) -> Rare:
+        """`rare`, to put something into."""
+        if self.rare is NO_RARE:
+            self.rare = Rare()
+        return self.rare
 
-        To be called after `taken`, before anything else comes in.
-        """
-        tell = self.tell
-        if now > tell.now:
-            tell.now = now
-        if self.out is TAKEN:
-            self.out = Instructions()
-            tell.begin(self.out.events)
+    def taken_slices(self) -> Sequence[Token] | None:
+        """What is to be done, if that is nothing but slices for the pool; else None."""
+        if self.rare is not NO_RARE or self.tell.events:
+            return None
+        tokens = self.issued
+        if tokens:
+            self.issued = []
+        return tokens
 
     def taken(self) -> Instructions:
         """What is to be done, collected since the last time."""
-        out, self.out = self.out, TAKEN
+        out = Instructions(self.issued, self.rare, self.tell.events)
+        self.issued, self.rare, self.tell.events = [], NO_RARE, NO_EVENTS
         return out
 
     def fill_up(self) -> None:
@@ -181,6 +185,9 @@ class JobCore:
 
     def settle(self) -> None:
         """Called when nothing more has come in: a pause may be complete, the job at its end."""
+        if self.tokens and self.hold is None and not (self.somebody_stands or self._sample_wanted):
+            self.stalled = ()
+            return  # most often: slices are out, so more will come in
         if self.is_over or self.status is JobStatus.PENDING:
             return
         if self.step_token is not None:
@@ -223,14 +230,16 @@ class JobCore:
         run = self.runs[self.plan.index[routine]]
         return next(slot for slot in run.slots if slot.name == name)
 
-    def _start(self, message: Start) -> None:
+    def start(self, message: Start) -> None:
+        """Begin; at the time of the last `tell.begin`."""
         self.started_at = self.tell.now
         self.keep_open = message.keep_open
         self.move(JobStatus.RUNNING)
         self.tell.started(self.plan.flow, self.plan.index)
-        for run in self.runs:
-            run.stops = message.stops.get(run.id, ())
-            run.open = run.open and not run.stops
+        if message.stops:
+            for run in self.runs:
+                run.stops = message.stops.get(run.id, ())
+                run.open = run.open and not run.stops
         if message.timeout is not None:
             self._timeout = message.timeout
             self._set_time_out(message.timeout)
@@ -244,15 +253,15 @@ class JobCore:
             arrive(self, slot, self.numbered([value]), None)
             if self.is_over:
                 return
-        for run in self.runs:
-            if run.plan.is_source:
-                run.waiting.append((self.next_number(), None))
+        for index in self.plan.sources:
+            begin(self, self.runs[index])
         if self.hold is not None:
             if self.status is JobStatus.RUNNING:  # else a breakpoint was hit by a parameter
                 self.move(JobStatus.PAUSED)
             self.told_next = UNTOLD
-        for run in self.runs:
-            pump(self, run)
+        if self.hold is not None or message.stops or self.plan.asks_one_by_one:
+            for run in self.runs:
+                pump(self, run)
 
     def _posted(self, message: Posted) -> None:
         message.slot.reserved -= message.reserved
@@ -310,7 +319,7 @@ class JobCore:
         drop_parked(self, slot)
         for poster in slot.posters or ():
             poster.taken = True
-            self.out.more.wakes.append(poster.latch)
+            self.more.wakes.append(poster.latch)
             slot.posted += 1
             drop(self, slot, self.numbered([poster.value]), "stall")
         slot.posters = None
@@ -359,7 +368,7 @@ class JobCore:
             self._take_from_all(run)
         if self.is_over:
             return
-        if reports == 1 and run.open and isinstance(token := run.reports[0], PlainToken):
+        if reports == 1 and self.hold is None and isinstance(token := run.reports[0], PlainToken):
             del run.reports[0]
             self._take_plain(run, token)
             if run.is_awaited:
@@ -450,14 +459,14 @@ class JobCore:
         run.seconds += token.seconds
         for slot in run.slots:
             slot.consumed += done
-        if done and self.tell.tells_slices:
+        if done and SliceEnded in self.tell.wants.kinds:
             self.tell.slice_ended(run, token)
 
     def _take_report(self, run: RoutineRun, report: Report) -> None:
         token = report.token
         if token.over:
             if report.suspended is not None:
-                self.out.more.bodies.append((run, report.suspended))
+                self.more.bodies.append((run, report.suspended))
             return
         run.tokens.pop(token, None)
         self.tokens -= 1
@@ -508,7 +517,7 @@ class JobCore:
 
     def tell_counters(self) -> None:
         """Tell the counters of every routine, if anybody listens."""
-        if self.tell.wants.kind(JobProgress):
+        if JobProgress in self.tell.wants.kinds:
             running = 0 if self.is_over else self.running()
             counts = {run.id: count_routine(self, run) for run in self.runs}
             self.tell.progress(self.status.value, running, counts, self.stalled)
@@ -522,23 +531,19 @@ class JobCore:
     def fail(self, error: BaseException) -> None:
         """End the job because of a fault of the engine itself, whatever state it left."""
         failure = failure_of("", {}, error)
-        before, self.out = self.out, TAKEN
-        self.look_at(self.tell.now)
-        if before is not TAKEN:
-            self.out.more.wakes.extend(before.more.wakes)
+        before = self.taken()
+        self.more.wakes.extend(before.rare.wakes)
         self.status, self.error, self.is_over = JobStatus.FAILED, failure, True
         self.finished_at = self.tell.now
         self.timers.clear()
         for run in self.runs:
             close(self, run)
-            for slot in run.slots:
-                dismiss_posters(self, slot)
-        self.tell.ended(self.status.value, failure, ())
+        self.tell.ended(self.status, failure, ())
 
     def move(self, to: JobStatus) -> None:
         """Change the status; raises IllegalMove for a step the table doesn't have."""
         self.status = moved(self.job_id, self.status, to)
-        self.is_over = to.is_final
+        self.is_over = to in FINAL
 
     def next_hold(self) -> int:
         """The id of the next hold of this job."""
@@ -567,7 +572,7 @@ def _numbers(run: RoutineRun) -> list[int]:
 
 
 _HANDLERS: dict[type, Callable[[JobCore, Any], None]] = {
-    Start: JobCore._start,
+    Start: JobCore.start,
     Posted: JobCore._posted,
     Emitted: JobCore._emitted,
     Pause: pause,

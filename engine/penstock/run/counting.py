@@ -31,7 +31,7 @@ def count_routine(core: JobCore, run: RoutineRun) -> RoutineCount:
         seconds=run.seconds,
         refused=run.refused,
         slots=slots,
-        emitted=dict.fromkeys(run.plan.events, 0) | {e.name: e.emitted for e in run.emitters},
+        emitted={e.name: 0 for e in run.plan.events} | {e.name: e.emitted for e in run.emitters},
         revoked=run.revoked,
     )
 

@@ -21,6 +21,7 @@ from penstock.flow import check_python
 if TYPE_CHECKING:
     from penstock.observe import ValueSummary
     from penstock.run.records import RoutineRun, SlotQueue
+    from penstock.run.routing import EventPlan
     from penstock.run.slices import Token
 
 UNLIMITED = 1 << 60
@@ -46,29 +47,41 @@ class Emitter:
     """One event of one routine in one job."""
 
     __slots__ = (
-        "again", "copies", "emitted", "hard", "home", "is_plain", "last", "name", "outputs",
-        "owner", "pending", "ref", "refusing", "room", "run", "soft", "targets", "values",
+        "again", "emitted", "hard", "home", "is_plain", "last", "outputs", "pending", "plan",
+        "refusing", "room", "run", "soft", "targets", "values",
     )  # fmt: skip
 
-    def __init__(self, run: RoutineRun, name: str, ref: str) -> None:
+    def __init__(self, run: RoutineRun, plan: EventPlan) -> None:
+        self.plan = plan
         self.home = run
         self.run: RoutineRun | None = run
-        self.owner = run.index
-        self.name = name
-        self.ref = ref
         self.pending: list[Any] = run.shared if run.shared is not None else []
         self.room = 0
-        self.soft = UNLIMITED
-        self.hard = UNLIMITED
-        self.copies = False
+        self.soft = plan.soft
+        self.hard = plan.hard
         self.targets: tuple[SlotQueue, ...] = ()
         self.again: tuple[SlotQueue, ...] = ()
         self.refusing: tuple[SlotQueue, ...] = ()
-        self.is_plain = False
+        self.is_plain = plan.is_plain
         self.emitted = 0
         self.outputs: deque[Any] | None = None
         self.values: deque[tuple[int, float, ValueSummary]] | None = None
         self.last: tuple[int, Any] | None = None  # the message that `values` ends with
+
+    @property
+    def name(self) -> str:
+        """Of its event."""
+        return self.plan.name
+
+    @property
+    def ref(self) -> str:
+        """``routine.event``."""
+        return self.plan.ref
+
+    @property
+    def owner(self) -> int:
+        """The index of its routine."""
+        return self.home.index
 
     def emit(self, value: Any) -> None:
         """Send `value` on; called on the thread that runs an activation of this routine.
@@ -169,12 +182,10 @@ class CarefulEmitter(Emitter):
     is checked, copied per branch, or goes to a slot that refuses what doesn't fit.
     """
 
-    __slots__ = ("is_shared", "type")
+    __slots__ = ("is_shared",)
 
-    def __init__(self, run: RoutineRun, name: str, ref: str, type_: Any, copies: bool) -> None:
-        super().__init__(run, name, ref)
-        self.type = type_
-        self.copies = copies
+    def __init__(self, run: RoutineRun, plan: EventPlan) -> None:
+        super().__init__(run, plan)
         self.is_shared = run.shared is not None
 
     def emit(self, value: Any) -> None:
@@ -210,15 +221,15 @@ class CarefulEmitter(Emitter):
 
     def prepared(self, value: Any) -> Any:
         """Copies for all branches, if they were asked for; raises what copying raises."""
-        if not self.copies:
+        if not self.plan.copies:
             return value
         return tuple([copy.deepcopy(value) for _ in self.targets or (None,)])
 
     def branches(self, value: Any) -> tuple[Any, ...] | None:
         """The copies that were made when the value was emitted."""
-        return tuple(value) if self.copies else None
+        return tuple(value) if self.plan.copies else None
 
     def _check(self, value: Any) -> None:
-        check_python(self.type, value, self.ref)
+        check_python(self.plan.type, value, self.ref)
         for slot in self.targets:
             check_python(slot.type, value, f"{self.ref} -> {slot.ref}")

@@ -8,7 +8,7 @@ from penstock.flow import Failure
 from penstock.run.failures import Decision
 from penstock.run.granting import close_gates, give_back, pump
 from penstock.run.matching import Batches, newest
-from penstock.run.records import RoutineRun, SlotQueue, count_failure
+from penstock.run.records import RoutineRun, count_failure
 from penstock.run.slices import Failed, Finish, Suspended, Token
 from penstock.run.state import JobStatus
 
@@ -24,15 +24,21 @@ def look_for_the_end(core: JobCore) -> None:
     if core.tokens and not core.somebody_stands:
         core.stalled = ()
         return
-    busy = core.tokens or core.parked
-    busy = busy or any(r.ready or r.suspended or r.grant or r.continued for r in core.runs)
-    if busy or _waits_for_a_timer(core):
+    if core.tokens or core.parked or _is_anything_left(core) or _waits_for_a_timer(core):
         _look_for_a_stall(core)
     elif core.keep_open:
         if core.hold is None:
             core.go_idle()
     elif not _start_next_finish(core):
         end(core, JobStatus.COMPLETED, None)
+
+
+def _is_anything_left(core: JobCore) -> bool:
+    # Not by `any`: a generator costs a tenth of what the end of a small job does.
+    for run in core.runs:  # noqa: SIM110
+        if run.ready or run.suspended or run.grant or run.continued:
+            return True
+    return False
 
 
 def _waits_for_a_timer(core: JobCore) -> bool:
@@ -124,33 +130,29 @@ def end(core: JobCore, status: JobStatus, error: Failure | None) -> None:
     core.hold = None
     core.stalled = ()
     core.timers.clear()
-    close_gates(core)
+    if status is not JobStatus.COMPLETED:
+        close_gates(core)
     for run in core.runs:
         run.over = True
-    _keep_other_failures(core)
-    for run in core.runs:
+        if run.reports or run.log is not None:
+            _keep_other_failures(core, run)
         close(core, run)
-        for slot in run.slots:
-            dismiss_posters(core, slot)
-            if status is JobStatus.COMPLETED:
+        if run.rule is not None and status is JobStatus.COMPLETED:
+            for slot in run.slots:
                 slot.discarded = slot.depth()
-        if status is JobStatus.COMPLETED:
-            run.ready.clear()
             run.rule = None
     core.tell_counters()
-    core.tell.ended(status.value, error, core.runs)
+    core.tell.ended(status, error, core.runs)
 
 
-def _keep_other_failures(core: JobCore) -> None:
+def _keep_other_failures(core: JobCore, run: RoutineRun) -> None:
     """No error masks another: failures already reported are told and kept, then the end.
 
     A worker appends its report and then looks at `over`; here it is the other way round.
     """
-    for run in core.runs:
-        if run.log is not None:
-            core.tell.activations(run)
-        for failed in take_late(core, run) if run.reports else ():
-            core.tell.failed(failed.failure, Decision.CONTINUE.value)
+    core.tell.activations(run)
+    for failed in take_late(core, run):
+        core.tell.failed(failed.failure, Decision.CONTINUE.value)
 
 
 def take_late(core: JobCore, run: RoutineRun) -> list[Failed]:
@@ -163,9 +165,9 @@ def take_late(core: JobCore, run: RoutineRun) -> list[Failed]:
         run.activations += report.done + report.finished
         run.count_done(report)
         if report.suspended is not None:
-            core.out.more.bodies.append((run, report.suspended))
+            core.more.bodies.append((run, report.suspended))
         if isinstance(report.returned, Suspended):
-            core.out.more.bodies.append((run, report.returned))
+            core.more.bodies.append((run, report.returned))
         elif report.returned is not None and not isinstance(report.returned, Finish):
             give_back(run, report.returned)
         if report.failed is not None and not report.failed.is_cancel:
@@ -176,15 +178,19 @@ def take_late(core: JobCore, run: RoutineRun) -> list[Failed]:
 
 
 def close(core: JobCore, run: RoutineRun) -> None:
-    """Refuse emits; list bodies still running and generators that need closing."""
+    """Refuse emits and posts; list bodies still running and generators that need closing."""
     run.over = True
     for emitter in run.emitters:
         emitter.run = None
+    for slot in run.slots:
+        if slot.posters is not None:  # who waits for room finds that the job has ended
+            core.more.wakes.extend(poster.latch for poster in slot.posters)
+            slot.posters = None
     for token in run.tokens:
         abandon(core, token)
     if run.suspended:
         standing = [(run, item) for item in run.suspended if isinstance(item, Suspended)]
-        core.out.more.bodies.extend(standing)
+        core.more.bodies.extend(standing)
         run.suspended.clear()
 
 
@@ -192,7 +198,7 @@ def abandon(core: JobCore, token: Token) -> None:
     """Its activation doesn't count any more; what still runs of it leaves the pool's count."""
     token.over = True
     if token.worker is not None:
-        core.out.more.leaving.append(token)
+        core.more.leaving.append(token)
     wake(core, token)
 
 
@@ -201,11 +207,4 @@ def wake(core: JobCore, token: Token) -> None:
     latch, token.latch = token.latch, None
     token.parked_at = ""
     if latch is not None:
-        core.out.more.wakes.append(latch)
-
-
-def dismiss_posters(core: JobCore, slot: SlotQueue) -> None:
-    """Wake whoever waits for room: they find that the job has ended."""
-    if slot.posters is not None:
-        core.out.more.wakes.extend(poster.latch for poster in slot.posters)
-        slot.posters = None
+        core.more.wakes.append(latch)

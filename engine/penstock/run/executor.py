@@ -17,12 +17,12 @@ import asyncio
 import logging
 import threading
 import time
-from _thread import LockType, allocate_lock
+from _thread import LockType, allocate_lock, get_ident
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from random import Random
-from typing import Any, Literal
+from typing import Literal
 
 from penstock.errors import Cancelled, JobEnded, PenstockError
 from penstock.flow import Routine, bind
@@ -30,7 +30,7 @@ from penstock.observe import ActivationEnded, ActivationStarted, Instruments
 from penstock.run.core import JobCore
 from penstock.run.coroutines import AsyncWorker
 from penstock.run.emitters import Emitter, acting_token, local
-from penstock.run.instructions import Instructions, Rare, Wants
+from penstock.run.instructions import NO_RARE, Instructions, Rare, Wants
 from penstock.run.messages import Close, Message, Refused, Start, Tick
 from penstock.run.pools import Coroutines, Pool
 from penstock.run.posting import full
@@ -43,6 +43,7 @@ from penstock.run.state import JobState, JobStatus
 _log = logging.getLogger(__name__)
 _BATCH = 256
 _ROUNDS = 8
+_ENDLESS = 0  # rounds of a loop that has a thread of its own
 
 Loop = Literal["thread", "pool"]
 
@@ -52,6 +53,19 @@ class JobExecutor:
 
     Made and started by `GlobalJobManager`. All methods may be called from any thread.
     """
+
+    # What every job begins with isn't written when one is made.
+    closed = False
+    routine = ""  # as work of a pool: it runs none
+    since = 0.0
+    loop_busy = True
+    loop_since = 0.0
+    event_loop_thread: threading.Thread | None = None
+    _latch: LockType | None = None
+    _awake = _over = False
+    _drainer: int | None = None
+    _waiters: list[LockType] | None = None
+    _told_deadline: float | None = None
 
     def __init__(
         self,
@@ -73,28 +87,20 @@ class JobExecutor:
         self.thread_pool = pool
         self.checks_types = check_types
         self.lock = threading.RLock()
-        self.closed = False
         self._instruments = instruments
         self._coroutines = coroutines
         self._guard = allocate_lock()
-        self._latch: LockType | None = None
-        self._awake = False
-        self._drainer: int | None = None
-        self._over = False
-        self._waiters: list[LockType] | None = None
-        self._told_deadline: float | None = None
-        self._wall = pool.steward.wall() - pool.steward.now()
-        self.loop_busy = True
-        self.loop_since = time.monotonic()
+        self._clock = pool.steward.now
+        self.created_at = pool.steward.wall()
+        self._wall = self.created_at - self._clock()
         chance = None if seed is None else Random(seed).random
         self.core = JobCore(job_id, plan, pool.workers, self, wants, generations, chance)
         self._bind_routines()
-        self.created_at = self._now()
         self.state = JobState(job_id, plan.flow, self)
-        self.event_loop_thread: threading.Thread | None = None
         if loop == "thread":
             self._latch = allocate_lock()
             self._latch.acquire()
+            self.loop_since = time.monotonic()
             self.event_loop_thread = threading.Thread(
                 target=self._loop, name=f"penstock-job-{job_id}", daemon=True
             )
@@ -102,11 +108,11 @@ class JobExecutor:
     def _bind_routines(self) -> None:
         """Give each routine its per-job twin with emitters and this job's binding."""
         wants = self.core.tell.wants
-        logged = wants.kind(ActivationStarted) or wants.kind(ActivationEnded)
+        logged = ActivationStarted in wants.kinds or ActivationEnded in wants.kinds
         for run in self.core.runs:
-            emitters: dict[str, object] = {emitter.name: emitter for emitter in run.emitters}
-            run.instance = bind(run.plan.routine, emitters, self)
-            run.log = deque() if logged else None
+            run.instance = bind(run.plan.routine, run.emitters, self)
+            if logged:
+                run.log = deque()
 
     # ---- what bodies ask of their job
 
@@ -216,14 +222,31 @@ class JobExecutor:
 
     def start(self, start: Start) -> None:
         """Begin; called once, by the manager."""
+        asks = start.params or start.stops or self.core.plan.has_own_rules
+        if self._latch is not None or asks:
+            self.core.reserve_for(start)
+            self.task_queue.append(start)
+        elif self._begins_with_slices(start):
+            return
         self._guard.acquire()
         self._awake = True
-        self.core.reserve_for(start)
-        self.task_queue.append(start)
         if self.event_loop_thread is not None:
             self.event_loop_thread.start()
         else:
             self.thread_pool.submit_drain(self)
+
+    def _begins_with_slices(self, start: Start) -> bool:
+        """Take the first step here, where that asks nobody; whether slices are all it brought.
+
+        Nobody else knows the job yet. What more it brought is left to the loop.
+        """
+        core = self.core
+        core.tell.begin(self.created_at)
+        core.start(start)
+        tokens = None if core.timers.heap else core.taken_slices()
+        if tokens:
+            self.thread_pool.submit_many(tokens)
+        return bool(tokens)
 
     def send(self, message: Message) -> None:
         """Queue a message for the core and return; does nothing once the job has ended."""
@@ -253,23 +276,18 @@ class JobExecutor:
     def emitter(self, routine: str, name: str) -> Emitter | None:
         """The emitter of that event, or None."""
         run = self.core.run_of(routine)
-        if run is None or name not in run.plan.events:
+        if run is None or all(event.name != name for event in run.plan.events):
             return None
         with self.lock:
             return next((e for e in run.emitters if e.name == name), None) or run.failed
 
-    def event_type(self, emitter: Emitter) -> Any:
-        """The declared type of that event's values."""
-        plan = self.core.runs[emitter.owner].plan
-        return plan.event_types[plan.events.index(emitter.name)]
-
     def late(self, run: RoutineRun) -> None:
         """A body has reported after the end: what it did, and its error, are still counted."""
         with self.lock:
-            self.core.look_at(self._now())
+            self.core.tell.begin(self._now())
             self.core.take_late(run)
             rare = self.core.taken().rare
-        for owner, body in rare.bodies if rare is not None else ():
+        for owner, body in rare.bodies:
             close_body(owner, body)
 
     def refuse(self, error: BaseException) -> None:
@@ -281,6 +299,19 @@ class JobExecutor:
         self.send(Tick())
 
     # ---- the loop
+
+    def follows(self, work: object) -> JobExecutor | None:
+        """This job's drain as work, if that work was the only slice that is out.
+
+        Then no more reports are to come, and none to wait for.
+        """
+        if self.core.tokens == 1 and isinstance(work, Token) and work.run_.job is self:
+            return self
+        return None
+
+    def run(self, worker: object) -> None:
+        """Drain, as a worker's work."""
+        self.drain()
 
     def announce(self, run: RoutineRun) -> None:
         """Called by workers: a routine has news."""
@@ -299,65 +330,65 @@ class JobExecutor:
 
     def _loop(self) -> None:
         latch = self._latch
-        self._drainer = threading.get_ident()
-        while latch is not None and not self._drained_to_the_end(None):
+        while latch is not None and not self._drain(_ENDLESS):
             self.loop_busy, self.loop_since = False, time.monotonic()
             latch.acquire()
             self.loop_busy, self.loop_since = True, time.monotonic()
 
     def drain(self) -> None:
         """One bounded look at the queue, on whatever thread has time; the rest later."""
-        self._drainer = threading.get_ident()
-        self._drained_to_the_end(_ROUNDS)
+        self._drain(_ROUNDS)
 
-    def _drained_to_the_end(self, rounds: int | None) -> bool:
-        """`_drain`; a fault of ours ends the job, told and seen, instead of leaving it hanging."""
-        try:
-            return self._drain(rounds)
-        except BaseException as error:  # noqa: BLE001 -- nobody above could end the job
-            _log.exception("job %s: the engine failed", self.id)
-            with self.lock:
-                self.core.fail(error)
-                out = self.core.taken()
-            self._carry_out(out)
-            self._close()
-            return True
-
-    def _drain(self, rounds: int | None) -> bool:
+    def _drain(self, rounds: int) -> bool:
         """Feed the core until the queue is empty, or so many rounds; True when the job has ended.
 
-        An ended job keeps its guard: nobody drains it again.
+        An ended job keeps its guard: nobody drains it again. A fault of ours ends the job, told
+        and seen, instead of leaving it hanging.
         """
-        queue, core = self.task_queue, self.core
-        while True:
-            self._carry_out(self._feed())
-            if core.is_over:
-                self._close()
-                return True
-            if queue:
-                if rounds is not None:
+        queue = self.task_queue
+        self._drainer = get_ident()
+        try:
+            while True:
+                self._feed()
+                if self.core.is_over:
+                    self._close()
+                    return True
+                if queue:
                     rounds -= 1
                     if not rounds:
                         self._drainer = None
                         self.thread_pool.submit_drain(self)
                         return False
-                continue
-            if rounds is not None:
+                    continue
                 self._drainer = None
-            self._awake = False
-            self._guard.release()
-            if not queue or not self._guard.acquire(False):
-                return False
-            self._awake = True
-            if rounds is not None:
-                self._drainer = threading.get_ident()
+                self._awake = False
+                self._guard.release()
+                if not queue or not self._guard.acquire(False):
+                    return False
+                self._awake = True
+                self._drainer = get_ident()
+        except BaseException as error:  # noqa: BLE001 -- nobody above could end the job
+            self._give_up(error)
+            return True
 
-    def _feed(self) -> Instructions:
+    def _give_up(self, error: BaseException) -> None:
+        _log.exception("job %s: the engine failed", self.id)
+        with self.lock:
+            self.core.fail(error)
+            out = self.core.taken()
+        self._carry_out(out)
+        self._close()
+
+    def _feed(self) -> None:
+        """Let the core take what is in the queue, or a batch of it, and do what it wants done."""
         core, queue = self.core, self.task_queue
         with self.lock:
-            now = self._now()
-            core.look_at(now)
-            for _ in range(min(len(queue), _BATCH)):
+            self.since = self._clock()
+            now = self._wall + self.since
+            core.tell.begin(now)
+            left = min(len(queue), _BATCH)
+            while left:
+                left -= 1
                 message = queue.popleft()
                 if message.__class__ is RoutineRun:
                     core.take_news(message)
@@ -367,18 +398,23 @@ class JobExecutor:
                 core.handle(message, now)
             if not queue:
                 core.settle()
-            deadline = core.deadline() if core.timers else None
+            deadline = core.deadline() if core.timers.heap else None
             if deadline != self._told_deadline:
                 self._told_deadline = deadline
                 self.thread_pool.steward.call_at(
                     self, None if deadline is None else deadline - self._wall
                 )
-            return core.taken()
+            tokens = core.taken_slices()
+            out = core.taken() if tokens is None else None
+        if tokens:
+            self.thread_pool.submit_many(tokens)
+        elif out is not None:
+            self._carry_out(out)
 
     def _carry_out(self, out: Instructions) -> None:
         if out.tokens:
             self.thread_pool.submit_many(out.tokens)
-        if out.rare is not None:
+        if out.rare is not NO_RARE:
             self._carry_out_rare(out.rare)
         if out.events:
             self._instruments.tell(*out.events)
@@ -421,7 +457,9 @@ class JobExecutor:
     def wait(self, timeout: float | None = None) -> JobStatus:
         """Until all events of the ended job are told and its loop thread is gone."""
         thread = self.event_loop_thread
-        if self._drainer == threading.get_ident() or self._is_in_own_body():
+        if self._over and thread is None:
+            return self.core.status
+        if self._drainer == get_ident() or self._is_in_own_body():
             return self.core.status
         if not self._over and (timeout is None or timeout > 0):
             _leave_the_place_to_others()
@@ -452,7 +490,7 @@ class JobExecutor:
         return token is not None and token.run_.job is self
 
     def _now(self) -> float:
-        return self._wall + self.thread_pool.steward.now()
+        return self._wall + self._clock()
 
 
 def _leave_the_place_to_others() -> None:

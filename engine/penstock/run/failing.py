@@ -36,7 +36,7 @@ def fail(core: JobCore, run: RoutineRun, failed: Failed, in_finish: bool) -> Non
         and isinstance(policy, Retry)
         and attempt <= policy.times
     )
-    decision = decide(policy, bool(run.plan.targets[-1]), again)
+    decision = decide(policy, bool(run.plan.events[-1].targets), again)
     fate = {Decision.RETRY: "", Decision.DELIVER: "consumed"}.get(decision, "dead")
     count_failure(run, failed.entry, in_finish, fate)
     core.tell.failed(failure, decision.value)
@@ -136,7 +136,7 @@ def _time_out(core: JobCore, run: RoutineRun, number: int) -> None:
     elif isinstance(standing, Suspended):
         del run.clocks[number]
         run.suspended.remove(standing)
-        core.out.more.bodies.append((run, standing))
+        core.more.bodies.append((run, standing))
         _fail_late(core, run, standing.entry, len(standing.kept or ()), False)
     else:  # a worker goes on with it this very moment, and hasn't said so yet
         _set_clock(core, run, number, MOMENT)

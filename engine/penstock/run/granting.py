@@ -42,6 +42,16 @@ def pump(core: JobCore, run: RoutineRun) -> None:
     issue_for_grant(core, run)
 
 
+def begin(core: JobCore, run: RoutineRun) -> None:
+    """Let a source run, at the start of its job; it is granted where nobody has to be asked."""
+    entry = (core.next_number(), None)
+    if core.hold is not None or run.stops or run.plan.one_by_one:
+        run.waiting.append(entry)
+    else:
+        run.grant.append(entry)
+        issue(core, run, SLICE)
+
+
 def _pump_one(core: JobCore, run: RoutineRun) -> None:
     """Grant one after the other, asking before each whether its time has come."""
     while not run.grant and _may_run_one_more(run) and _has_next(core, run):
@@ -162,7 +172,7 @@ def issue(core: JobCore, run: RoutineRun, limit: int) -> Token:
         plain.limit = limit
         run.tokens[plain] = None
         core.tokens += 1
-        core.out.tokens.append(plain)
+        core.issued.append(plain)
         return plain
     plan = run.plan
     token = Token()
@@ -173,9 +183,9 @@ def issue(core: JobCore, run: RoutineRun, limit: int) -> Token:
     run.tokens[token] = None
     core.tokens += 1
     if plan.is_async and not run.continued and not run.state_missing:
-        core.out.more.coroutines.append(token)
+        core.more.coroutines.append(token)
     else:
-        core.out.tokens.append(token)
+        core.issued.append(token)
     return token
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from _thread import LockType
-from collections.abc import Callable
+from collections.abc import Container, Sequence
 
 from penstock.observe import EngineEvent
 from penstock.run.records import RoutineRun
@@ -27,30 +27,22 @@ class Rare:
         self.wakes: list[LockType] = []
 
 
-class Instructions:
-    """Collected by one step of the core.
+NO_RARE = Rare()
+"""Stands for none: nothing is put in."""
 
-    ``tokens`` go to the pool, ``events`` are told to the instruments, last of all. ``more`` makes
-    the rest when something is put in; ``rare`` is None where nothing was.
+
+class Instructions:
+    """What one step of the core has brought.
+
+    ``tokens`` go to the pool, ``events`` are told to the instruments, last of all.
     """
 
     __slots__ = ("events", "rare", "tokens")
 
-    def __init__(self) -> None:
-        self.tokens: list[Token] = []
-        self.rare: Rare | None = None
-        self.events: list[EngineEvent] = []
-
-    @property
-    def more(self) -> Rare:
-        """`rare`, to put something into."""
-        if self.rare is None:
-            self.rare = Rare()
-        return self.rare
-
-
-TAKEN = object.__new__(Instructions)
-"""Stands for what was taken and not begun anew: it has no fields to add to."""
+    def __init__(self, tokens: Sequence[Token], rare: Rare, events: Sequence[EngineEvent]) -> None:
+        self.tokens = tokens
+        self.rare = rare
+        self.events = events
 
 
 class Wants:
@@ -59,8 +51,6 @@ class Wants:
     ``values`` says whether bounded summaries of the last value per port are kept.
     """
 
-    def __init__(
-        self, kind: Callable[[type[EngineEvent]], bool] = lambda _: True, values: bool = False
-    ) -> None:
-        self.kind = kind
+    def __init__(self, kinds: Container[type[EngineEvent]], values: bool = False) -> None:
+        self.kinds = kinds
         self.values = values

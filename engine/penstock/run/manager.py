@@ -55,12 +55,13 @@ class GlobalJobManager:
         self._jobs: dict[str, JobExecutor] = {}
         self._ids = count(1)
         self._generations = _Generations(self)
-        self._wants = Wants(instruments.wants)
+        self._wants = Wants(instruments.kinds)
         self._newest_generation = 0
         self._stops: tuple[StopPoint, ...] = ()
         self._hold_new: int | None = None
         self._closed = False
         self._make_coroutines = coroutines
+        self._get_coroutines = self._coroutines  # one bound method for all jobs
         self._coroutine_thread: Coroutines | None = None
         self._coroutine_lock = threading.Lock()  # guards the one above
 
@@ -97,14 +98,14 @@ class GlobalJobManager:
                 self._pool,
                 self._instruments,
                 loop=self._loop if loop is None else loop,
-                coroutines=self._coroutines,
+                coroutines=self._get_coroutines,
                 generations=self._generations,
                 wants=self._wants,
                 check_types=self._check_types,
                 seed=seed,
             )
             hold = self._hold_new if generation is None else generation
-            stops = stops_of(new_id, self._stops)
+            stops = stops_of(new_id, self._stops) if self._stops else {}
             # Inside the lock: whoever changes stops or pauses later finds the job's queue begun.
             executor.start(Start(tuple(params), hold, stops, timeout, keep_open))
             self._jobs[new_id] = executor  # a job whose thread can't be started is none

@@ -109,7 +109,7 @@ class JobReads:
         run = self._core.run_of(routine)
         if run is None:
             return {}, {}
-        events: dict[str, tuple[Any, ...]] = dict.fromkeys(run.plan.events, ())
+        events: dict[str, tuple[Any, ...]] = {event.name: () for event in run.plan.events}
         events |= {emitter.name: tuple(emitter.values or ()) for emitter in run.emitters}
         return {slot.name: self._arrived(slot) for slot in run.slots}, events
 
@@ -158,8 +158,8 @@ def _kept(core: JobCore, run: RoutineRun) -> Iterator[tuple[str, Message]]:
     for slot in run.slots:
         if slot.last is not None:
             yield slot.name, slot.last
-        for producer in slot.producers:
-            for emitter in producer.emitters:
+        for index in slot.producers:
+            for emitter in core.runs[index].emitters:
                 if emitter.last is not None and slot in emitter.targets:
                     yield slot.name, emitter.last
     for entry in (*run.ready, *run.grant):

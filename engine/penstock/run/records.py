@@ -9,19 +9,18 @@ operations.
 
 from __future__ import annotations
 
-import threading
-from _thread import LockType
+from _thread import LockType, allocate_lock
 from collections import deque
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
 from penstock.flow import set_state
-from penstock.run.emitters import UNLIMITED, CarefulEmitter, Emitter, FailedEmitter, OrderedEmitter
+from penstock.run.emitters import UNLIMITED, CarefulEmitter, Emitter
 from penstock.run.matching import Bound, Message, Rule, messages_in
 
 if TYPE_CHECKING:
     from penstock.observe import ValueSummary
-    from penstock.run.routing import RoutinePlan, SlotPlan
+    from penstock.run.routing import EventPlan, RoutinePlan, SlotPlan
     from penstock.run.slices import LogRow, PlainToken, Report, Special, Token
     from penstock.run.timers import Timer
 
@@ -83,8 +82,8 @@ class SlotQueue:
 
     __slots__ = (
         "capacity", "consumed", "dead", "discarded", "dropped", "high_water", "index", "last",
-        "name", "overflow", "parked", "posted", "posters", "producers", "ref", "reserved", "run",
-        "skipped", "superseded", "type", "values",
+        "name", "overflow", "parked", "posted", "posters", "producers", "ref", "reserved",
+        "run", "skipped", "superseded", "type", "values",
     )  # fmt: skip
 
     def __init__(self, run: RoutineRun, index: int, plan: SlotPlan) -> None:
@@ -95,13 +94,13 @@ class SlotQueue:
         self.type = plan.type
         self.capacity = plan.capacity
         self.overflow = plan.overflow
+        self.producers = plan.producers
         self.parked: deque[tuple[Entry, int]] | None = None
         self.posted = self.consumed = self.dead = self.discarded = 0
         self.dropped = self.superseded = self.skipped = 0
         self.high_water = 0
         self.reserved = 0
         self.posters: deque[Poster] | None = None
-        self.producers: tuple[RoutineRun, ...] = ()
         self.values: deque[tuple[int, float, ValueSummary]] | None = None
         self.last: Entry | None = None  # the message that `values` ends with
 
@@ -183,58 +182,75 @@ class RoutineRun:
         self.id = plan.id
         self.job_id = job_id
         self.job = job
-        self.instance: Any = None
-        self.slots = tuple([SlotQueue(self, i, slot) for i, slot in enumerate(plan.slots)])
-        several = len(plan.events) > 2  # besides `failed`
-        self.shared: list[tuple[Emitter, Any]] | None = [] if several else None
-        made = plan.events if plan.targets[-1] else plan.events[:-1]  # `failed` when it is needed
-        self.emitters = [self._emitter(name, i) for i, name in enumerate(made)]
-        self.voice = self.emitters[0] if plan.is_plain and len(plan.events) == 2 else None
         self.is_plain = plan.is_plain
         self.single = plan.is_single
-        self.rule: Rule | None = plan.make_rule() if plan.make_rule is not None else None
-        everybody = UNLIMITED if plan.is_async else workers
-        self.limit = everybody if plan.max_parallel is None else plan.max_parallel
-        self.ready = _NO_ENTRIES
+        self.open = plan.is_single and not plan.one_by_one
+        self.limit = workers if plan.max_parallel is None else plan.max_parallel
         self.grant: deque[Entry] = deque()
-        self.suspended: deque[Special] = deque() if plan.may_stand else _NO_SPECIALS
-        self.continued: deque[Special] = deque() if plan.may_stand else _NO_SPECIALS
         self.tokens: dict[Token, None] = {}  # a set in order: what befalls them does so in turn
         self.reports: list[Report | PlainToken] = []
+        self.instance: Any = None
+        self.rule: Rule | None = None
+        self.shared: list[tuple[Emitter, Any]] | None = None
+        self.voice: Emitter | None = None
         self.log: deque[LogRow] | None = None
-        self.dirty = False
-        self.stop = self.over = self.skipping = self.is_awaited = False
-        self.open = self.single and not plan.one_by_one
-        self.parked_out = 0
+        self.timer: Timer | None = None
+        self._state_lock: LockType | None = None
+        self.ready = _NO_ENTRIES
+        self.suspended = self.continued = _NO_SPECIALS
+        self.attempts = _NO_ATTEMPTS
+        self.clocks = _NO_CLOCKS
         self.stops: tuple[int, ...] = ()
         self.passed = _NO_IDS
+        self.dirty = self.stop = self.over = self.skipping = self.is_awaited = False
+        self.state_missing = False
+        self.parked_out = self.retrying = self.ticks = self.timer_for = 0
         self.activations = self.failures = self.refused = self.revoked = 0
-        self.attempts: dict[int, int] = {} if plan.keeps_back else _NO_ATTEMPTS
-        self.retrying = 0
-        self.clocks: dict[int, Timer] = {} if plan.timeout is not None else _NO_CLOCKS
-        self.timer: Timer | None = None
-        self.next_at = 0.0
-        self.ticks = self.timer_for = 0
-        self.seconds = 0.0
-        self.state_missing = plan.has_state
-        self._state_lock = threading.Lock() if plan.has_state else None
+        self.next_at = self.seconds = 0.0
+        if not plan.is_ordinary:
+            self._prepare(plan)
+        self.slots: tuple[SlotQueue, ...] = ()
+        if plan.is_single:
+            self.slots = (SlotQueue(self, 0, plan.slots[0]),)
+        elif plan.slots:
+            self.slots = tuple([SlotQueue(self, i, slot) for i, slot in enumerate(plan.slots)])
+        self.emitters: tuple[Emitter, ...] = ()
+        if plan.only_event is not None:
+            self.voice = emitter = self._emitter(plan.only_event)
+            self.emitters = (emitter,)
+        elif plan.made:
+            self.emitters = tuple([self._emitter(event) for event in plan.made])
+            if plan.is_plain and len(plan.events) == 2:
+                self.voice = self.emitters[0]
 
-    def _emitter(self, name: str, index: int) -> Emitter:
-        plan = self.plan
-        ref = plan.event_refs[index]
-        if plan.careful[index] or self.job.checks_types:
-            return CarefulEmitter(self, name, ref, plan.event_types[index], plan.copies[index])
-        if self.shared is not None:
-            return OrderedEmitter(self, name, ref)
-        kind = Emitter if index < len(plan.events) - 1 else FailedEmitter
-        return kind(self, name, ref)
+    def _prepare(self, plan: RoutinePlan) -> None:
+        """Make the records that most routines don't need."""
+        if len(plan.events) > 2:  # besides `failed`
+            self.shared = []
+        if plan.make_rule is not None:
+            self.rule = plan.make_rule()
+        if plan.is_async and plan.max_parallel is None:
+            self.limit = UNLIMITED
+        if plan.may_stand:
+            self.suspended, self.continued = deque(), deque()
+        if plan.keeps_back:
+            self.attempts = {}
+        if plan.timeout is not None:
+            self.clocks = {}
+        if plan.has_state:
+            self.state_missing = True
+            self._state_lock = allocate_lock()
+
+    def _emitter(self, plan: EventPlan) -> Emitter:
+        kind = CarefulEmitter if self.job.checks_types else plan.kind
+        return kind(self, plan)
 
     @property
     def failed(self) -> Emitter:
         """The emitter of its failures, made when it is first needed; under the job's lock."""
         last = len(self.plan.events) - 1
         if len(self.emitters) == last:
-            self.emitters.append(self._emitter(self.plan.events[last], last))
+            self.emitters = (*self.emitters, self._emitter(self.plan.events[last]))
             if self.over:
                 self.emitters[last].run = None
         return self.emitters[last]
@@ -277,6 +293,8 @@ class RoutineRun:
 
     def call(self, entry: Entry) -> Any:
         """Call `logic` with the values of an entry, by position and by name as it takes them."""
+        if not self.slots:
+            return self.instance.logic()
         values = self.values_of(entry)
         plan = self.plan
         if len(values) < len(self.slots):

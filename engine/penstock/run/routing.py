@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from operator import attrgetter
+from typing import Any, NamedTuple
 from weakref import WeakKeyDictionary
 
 from penstock.errors import FlowError
@@ -14,6 +15,7 @@ from penstock.flow import (
     AllSlots,
     AnySlot,
     Batch,
+    Connection,
     ErrorPolicy,
     Every,
     Flow,
@@ -21,38 +23,71 @@ from penstock.flow import (
     Retry,
     Routine,
     Shape,
+    Slot,
     activation_problem,
     key_function,
     shape_of,
 )
-from penstock.run.emitters import UNLIMITED
+from penstock.run.emitters import UNLIMITED, CarefulEmitter, Emitter, FailedEmitter, OrderedEmitter
 from penstock.run.matching import AnyOf, Batches, Custom, InOrder, KeyedQueues, Rule
 
 Target = tuple[int, int]  # (index of the routine, index of its slot)
+Port = tuple[str, str]  # (id of the routine, name of its slot or event)
 
 
 @dataclass(frozen=True, slots=True)
 class SlotPlan:
-    """One slot of a routine: its type is what `post` checks values against."""
+    """One slot of a routine: its type is what `post` checks values against.
+
+    ``producers`` are the indices of the routines that are connected to it.
+    """
 
     name: str
     ref: str
     type: Any
     capacity: int
     overflow: str
+    producers: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class EventPlan:
+    """One event of a routine: its type is what `handle_event_emit` checks values against.
+
+    ``targets`` says where it goes, ``again`` which of them have their routine before by another
+    slot, ``refuses`` whether one of them refuses what doesn't fit; ``sole`` is the index of the
+    routine whose only slot is its only target, if it is so. ``soft`` is how many values fit
+    downstream while nothing is there, ``hard`` how many may wait then. ``kind`` is the class of its
+    emitters. ``is_plain``: it has targets, and its
+    values go to all of them as they are.
+    """
+
+    name: str
+    ref: str
+    type: Any
+    copies: bool
+    targets: tuple[Target, ...]
+    again: tuple[Target, ...]
+    sole: int | None
+    refuses: bool
+    soft: int
+    hard: int
+    kind: type[Emitter]
+    is_plain: bool
 
 
 @dataclass(frozen=True, slots=True)
 class RoutinePlan:
     """One routine as every job of the flow sees it.
 
-    ``targets`` maps events to where they go, ``again`` to those of them whose routine comes before
-    by another slot, ``refusing`` says of each event whether one of its targets refuses what doesn't
-    fit, ``room`` how many values fit downstream while nothing is there, ``careful`` whether its
-    emitter must do more than append. ``is_uniform``: each activation takes one message of each
-    slot. ``is_single``: its one slot's messages are the activations. ``one_by_one``: the core is
-    asked before each. ``is_careful``: its emitters must look which attempt emits. ``is_plain``: its
-    bodies run one after the other, and what they emit goes on at once.
+    The last of ``events`` is ``failed``; ``made`` are those whose emitters a job has from the
+    start, ``only_event`` the one of them, where it is alone and its routine is plain.
+    ``is_uniform``: each activation takes one message of each slot. ``is_single``: its one slot's
+    messages are the activations. ``is_source``: `logic` takes no messages; it runs at the start, or
+    when a timer says so. ``one_by_one``: the core is asked before each. ``may_stand``: it can have
+    generators that stand, or a turn of `finish`. ``is_careful``: its emitters must look which
+    attempt emits. ``is_plain``: its bodies run one after the other, and what they emit goes on at
+    once. ``is_ordinary``: it needs none of the records of `RoutineRun` that few need.
     """
 
     id: str
@@ -60,15 +95,9 @@ class RoutinePlan:
     slots: tuple[SlotPlan, ...]
     positional: tuple[str, ...]
     keyword: tuple[str, ...]
-    events: tuple[str, ...]
-    event_refs: tuple[str, ...]
-    event_types: tuple[Any, ...]
-    copies: tuple[bool, ...]
-    targets: tuple[tuple[Target, ...], ...]
-    again: tuple[tuple[Target, ...], ...]
-    refusing: tuple[bool, ...]
-    room: tuple[int, ...]
-    careful: tuple[bool, ...]
+    events: tuple[EventPlan, ...]
+    made: tuple[EventPlan, ...]
+    only_event: EventPlan | None
     make_rule: Callable[[], Rule] | None
     activation: Activation
     max_parallel: int | None
@@ -80,22 +109,20 @@ class RoutinePlan:
     has_finish: bool
     is_uniform: bool
     is_single: bool
+    is_source: bool
     one_by_one: bool
     takes_latest: bool
     keeps_back: bool
+    may_stand: bool
     is_careful: bool
     takes_one: bool
     is_plain: bool
+    is_ordinary: bool
 
     @property
-    def is_source(self) -> bool:
-        """Whether `logic` takes no messages: it runs at the start, or when a timer says so."""
-        return not self.slots
-
-    @property
-    def may_stand(self) -> bool:
-        """Whether it can have generators that stand, or a turn of `finish`."""
-        return self.is_generator or self.has_finish
+    def targets(self) -> tuple[tuple[Target, ...], ...]:
+        """Where each of its events goes."""
+        return tuple(event.targets for event in self.events)
 
     @property
     def has_last_turn(self) -> bool:
@@ -105,42 +132,88 @@ class RoutinePlan:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """A flow, compiled. `index` finds routines, `finish_order` has those with a last turn."""
+    """A flow, compiled. `index` finds routines, `finish_order` has those with a last turn.
+
+    ``sources`` are the indices of its sources. ``asks_one_by_one``: the core is asked before each
+    activation of some routine. ``has_own_rules``: some are formed by code of the user's.
+    """
 
     flow: str
     routines: tuple[RoutinePlan, ...]
     index: dict[str, int]
     finish_order: tuple[int, ...]
+    sources: tuple[int, ...]
+    asks_one_by_one: bool
+    has_own_rules: bool
+
+
+class _Known(NamedTuple):
+    """A plan, and what it was made from. It keeps the routines alive, so their ids stay theirs."""
+
+    plan: Plan
+    name: str
+    routines: list[str]
+    ids: list[int]
+    policies: list[Any]
+    connections: tuple[Connection, ...]
+
+    def is_of(self, flow: Flow) -> bool:
+        """Whether the flow is still like that. Asked for every job, so nothing is built twice."""
+        routines = flow.routines
+        return (
+            [*map(id, routines.values())] == self.ids
+            and [*map(_POLICIES, routines.values())] == self.policies
+            and [*routines] == self.routines
+            and flow.connections == self.connections
+            and flow.name == self.name
+        )
+
+
+_POLICIES = attrgetter("activation", "max_parallel", "on_error", "timeout")
 
 
 class Plans:
     """The plans of flows of live routines, made anew when a flow has changed. Any thread."""
 
     def __init__(self) -> None:
-        self._known: WeakKeyDictionary[Flow, tuple[Any, Plan]] = WeakKeyDictionary()
+        self._known: WeakKeyDictionary[Flow, _Known] = WeakKeyDictionary()
 
     def of(self, flow: Flow) -> Plan | None:
         """The plan made for the flow as it is now, if there is one."""
         known = self._known.get(flow)
-        return known[1] if known is not None and known[0] == _signature(flow) else None
+        return known.plan if known is not None and known.is_of(flow) else None
 
     def keep(self, flow: Flow, plan: Plan) -> None:
         """Remember a plan; not that of a flow whose routines are made anew for each job."""
-        signature = _signature(flow)
-        if signature is not None:
-            self._known[flow] = (signature, plan)
+        routines = flow.routines
+        if not all(isinstance(routine, Routine) for routine in routines.values()):
+            return
+        ids = [*map(id, routines.values())]
+        policies = [*map(_POLICIES, routines.values())]
+        self._known[flow] = _Known(plan, flow.name, [*routines], ids, policies, flow.connections)
 
 
-def _signature(flow: Flow) -> Any:
-    """What a plan depends on; None for a flow with routines that aren't live."""
-    rows = [
-        (i, id(r), r.activation, r.max_parallel, r.on_error, r.timeout)
-        for i, r in flow.routines.items()
-        if isinstance(r, Routine)
-    ]
-    if len(rows) != len(flow.routines):
-        return None
-    return flow.name, rows, flow.connections
+class _Links:
+    """What the connections of a flow say of its events and slots; those are (routine, port)."""
+
+    def __init__(self, flow: Flow, index: dict[str, int], shapes: dict[str, Shape]) -> None:
+        self.targets: dict[Port, list[Target]] = {}
+        self.producers: dict[Port, set[int]] = {}
+        self.refusing: set[Port] = set()
+        self.room: dict[Port, int] = {}
+        self.lone = {index[i] for i, shape in shapes.items() if len(shape.slots) == 1}
+        for connection in flow.connections:
+            source, target = connection.source, connection.target
+            event, slots = (source.routine, source.port), shapes[target.routine].slots
+            place = (index[target.routine], list(slots).index(target.port))
+            self.targets.setdefault(event, []).append(place)
+            port = (target.routine, target.port)
+            self.producers.setdefault(port, set()).add(index[source.routine])
+            slot = slots[target.port]
+            if slot.overflow == "fail":
+                self.refusing.add(event)
+            elif slot.overflow == "hold":
+                self.room[event] = min(self.room.get(event, UNLIMITED), slot.capacity)
 
 
 def compile_flow(flow: Flow) -> Plan:
@@ -150,65 +223,46 @@ def compile_flow(flow: Flow) -> Plan:
     """
     index = {routine_id: i for i, routine_id in enumerate(flow.routines)}
     live = {i: routine for i, routine in flow.routines.items() if isinstance(routine, Routine)}
-    shapes = {i: shape_of(type(routine)) for i, routine in live.items()}
-    targets: dict[tuple[str, str], list[Target]] = {}
-    refusing: set[tuple[str, str]] = set()
-    room: dict[tuple[str, str], int] = {}
-    for connection in flow.connections:
-        source, target = connection.source, connection.target
-        slots = shapes[target.routine].slots
-        place = (index[target.routine], list(slots).index(target.port))
-        targets.setdefault((source.routine, source.port), []).append(place)
-        if slots[target.port].overflow == "fail":
-            refusing.add((source.routine, source.port))
-        elif slots[target.port].overflow == "hold":
-            event = (source.routine, source.port)
-            room[event] = min(room.get(event, UNLIMITED), slots[target.port].capacity)
-    rows = tuple(_row(i, routine, targets, refusing, room) for i, routine in live.items())
-    return Plan(flow.name, rows, index, _finish_order(rows))
+    links = _Links(flow, index, {i: shape_of(type(routine)) for i, routine in live.items()})
+    rows = tuple(_row(i, routine, links) for i, routine in live.items())
+    return Plan(
+        flow.name,
+        rows,
+        index,
+        _finish_order(rows),
+        sources=tuple(i for i, row in enumerate(rows) if row.is_source),
+        asks_one_by_one=any(row.one_by_one for row in rows),
+        has_own_rules=any(_is_own_rule(row.activation) for row in rows),
+    )
 
 
-def _row(
-    routine_id: str,
-    routine: Routine,
-    targets: dict[tuple[str, str], list[Target]],
-    refusing: set[tuple[str, str]],
-    room: dict[tuple[str, str], int],
-) -> RoutinePlan:
+def _row(routine_id: str, routine: Routine, links: _Links) -> RoutinePlan:
     problem = activation_problem(routine)
     if problem is not None:
         raise FlowError(f"{routine_id}: {problem}", routine=routine_id)
     shape = shape_of(type(routine))
     activation = routine.activation
-    events = (*shape.events, "failed")
     own = _is_own_rule(activation)
     uniform = not own and isinstance(activation, AllSlots | Latest | Every)
     single = len(shape.slots) == 1 and (uniform or (not own and isinstance(activation, AnySlot)))
     uniform = uniform or single
     keeps_back = isinstance(routine.on_error, Retry)
     careful = keeps_back or shape.is_async or routine.timeout is not None
-    copies = (*(event.copy for event in shape.events.values()), False)
-    going = tuple(tuple(targets.get((routine_id, event), ())) for event in events)
-    refuses = tuple((routine_id, event) in refusing for event in events)
+    may_stand = shape.is_generator or shape.has_finish
+    events = _events(routine_id, shape, links, careful)
+    made = events if events[-1].targets else events[:-1]
+    plain = not (careful or shape.is_generator) and uniform
+    rule = None if single else _rule_maker(activation, shape)
     return RoutinePlan(
         id=routine_id,
         routine=routine,
-        slots=tuple(
-            SlotPlan(n, f"{routine_id}.{n}", s.type, s.capacity, s.overflow)
-            for n, s in shape.slots.items()
-        ),
+        slots=tuple(_slot(routine_id, name, slot, links) for name, slot in shape.slots.items()),
         positional=shape.positional,
         keyword=shape.keyword,
         events=events,
-        event_refs=tuple(f"{routine_id}.{event}" for event in events),
-        event_types=(*(event.type for event in shape.events.values()), object),
-        copies=copies,
-        targets=going,
-        again=tuple(_again(event) for event in going),
-        refusing=refuses,
-        room=tuple(room.get((routine_id, event), UNLIMITED) for event in events),
-        careful=tuple(careful or c or r for c, r in zip(copies, refuses, strict=True)),
-        make_rule=None if single else _rule_maker(activation, shape),
+        made=made,
+        only_event=made[0] if plain and len(events) - 1 == len(made) == 1 else None,
+        make_rule=rule,
         activation=activation,
         max_parallel=routine.max_parallel,
         on_error=routine.on_error,
@@ -219,13 +273,60 @@ def _row(
         has_finish=shape.has_finish,
         is_uniform=uniform,
         is_single=single,
+        is_source=not shape.slots,
         one_by_one=own or isinstance(activation, Latest | Every),
         takes_latest=not own and isinstance(activation, Latest),
         keeps_back=keeps_back,
+        may_stand=may_stand,
         is_careful=careful,
         takes_one=single and len(shape.positional) == 1,
-        is_plain=not (careful or shape.is_generator) and uniform,
+        is_plain=plain,
+        is_ordinary=not (rule or careful or may_stand or shape.has_state or len(events) > 2),
     )
+
+
+def _slot(routine_id: str, name: str, slot: Slot, links: _Links) -> SlotPlan:
+    producers = tuple(sorted(links.producers.get((routine_id, name), ())))
+    ref = f"{routine_id}.{name}"
+    return SlotPlan(name, ref, slot.type, slot.capacity, slot.overflow, producers)
+
+
+def _events(routine_id: str, shape: Shape, links: _Links, careful: bool) -> tuple[EventPlan, ...]:
+    """Those the routine declares, and ``failed``."""
+    declared = {name: (event.type, event.copy) for name, event in shape.events.items()}
+    declared["failed"] = (object, False)
+    several = len(declared) > 2
+    found = []
+    for name, (type_, copies) in declared.items():
+        port = (routine_id, name)
+        targets = tuple(links.targets.get(port, ()))
+        again = _again(targets)
+        refuses = port in links.refusing
+        kind = FailedEmitter if name == "failed" else Emitter
+        if several:
+            kind = OrderedEmitter
+        if careful or copies or refuses:
+            kind = CarefulEmitter
+        is_plain = bool(targets) and not (copies or refuses or again)
+        is_sole = is_plain and len(targets) == 1 and targets[0][0] in links.lone
+        room = links.room.get(port, UNLIMITED)
+        found.append(
+            EventPlan(
+                name=name,
+                ref=f"{routine_id}.{name}",
+                type=type_,
+                copies=copies,
+                targets=targets,
+                again=again,
+                sole=targets[0][0] if is_sole else None,
+                refuses=refuses,
+                soft=room,
+                hard=min(2 * room, UNLIMITED),
+                kind=kind,
+                is_plain=is_plain,
+            )
+        )
+    return tuple(found)
 
 
 def _again(targets: tuple[Target, ...]) -> tuple[Target, ...]:

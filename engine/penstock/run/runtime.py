@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
 from importlib import import_module
@@ -128,8 +128,9 @@ class Runtime:
         if loop is not None:
             _check_loop(loop)
         plan = self._plan(flow)
-        given = (entry_params or {}).items()
-        params = [_param(plan, name, value, as_json) for name, value in given]
+        params: Sequence[tuple[str, Any]] = ()
+        if entry_params:
+            params = [_param(plan, name, value, as_json) for name, value in entry_params.items()]
         executor = self.jobs.start(
             plan,
             params,
@@ -166,7 +167,7 @@ class Runtime:
         emitter = executor.emitter(ref.routine, ref.port)
         if emitter is None:
             raise UnknownPort(f"job {job_id} has no event {port}", job=job_id, port=port)
-        check_python(executor.event_type(emitter), value, port)
+        check_python(emitter.plan.type, value, port)
         value = emitter.prepared(value)
         with executor.lock:
             executor.refuse_when_over(port)

@@ -25,19 +25,21 @@ class JobStatus(Enum):
     FAILED = "FAILED"
     CANCELLED = "CANCELLED"
 
+    __hash__ = object.__hash__  # that of `Enum` is slow, and asked for every move
+
     @property
     def is_final(self) -> bool:
         """Whether nothing comes after it."""
-        return self._value_ in FINAL_STATUSES
+        return self in FINAL
 
 
-_END = frozenset({JobStatus.COMPLETED, JobStatus.FAILED, JobStatus.CANCELLED})
+FINAL = frozenset(status for status in JobStatus if status.value in FINAL_STATUSES)
 ARROWS: dict[JobStatus, frozenset[JobStatus]] = {
-    JobStatus.PENDING: frozenset({JobStatus.RUNNING, JobStatus.PAUSED}) | _END,
-    JobStatus.RUNNING: frozenset({JobStatus.PAUSING, JobStatus.PAUSED, JobStatus.IDLE}) | _END,
-    JobStatus.PAUSING: frozenset({JobStatus.PAUSED, JobStatus.RUNNING}) | _END,
-    JobStatus.PAUSED: frozenset({JobStatus.RUNNING}) | _END,
-    JobStatus.IDLE: frozenset({JobStatus.RUNNING, JobStatus.PAUSED}) | _END,
+    JobStatus.PENDING: frozenset({JobStatus.RUNNING, JobStatus.PAUSED}) | FINAL,
+    JobStatus.RUNNING: frozenset({JobStatus.PAUSING, JobStatus.PAUSED, JobStatus.IDLE}) | FINAL,
+    JobStatus.PAUSING: frozenset({JobStatus.PAUSED, JobStatus.RUNNING}) | FINAL,
+    JobStatus.PAUSED: frozenset({JobStatus.RUNNING}) | FINAL,
+    JobStatus.IDLE: frozenset({JobStatus.RUNNING, JobStatus.PAUSED}) | FINAL,
     JobStatus.COMPLETED: frozenset(),
     JobStatus.FAILED: frozenset(),
     JobStatus.CANCELLED: frozenset(),

@@ -43,6 +43,8 @@ class Steward:
     """
 
     def __init__(self) -> None:
+        self.now = monotonic  # the clock of all deadlines
+        self.wall = time
         self._guard = allocate_lock()
         self._latch = allocate_lock()
         self._latch.acquire()
@@ -54,14 +56,6 @@ class Steward:
         self._urgent: list[deque[Drain]] = []
         self._thread: threading.Thread | None = None
         self._stopping = False
-
-    def now(self) -> float:
-        """`time.monotonic`, the clock of all deadlines."""
-        return monotonic()
-
-    def wall(self) -> float:
-        """`time.time`."""
-        return time()
 
     def serve(self, urgent: deque[Drain]) -> None:
         """Take drains from this deque whenever `wake` asks; called while its pool is made."""

@@ -32,31 +32,31 @@ from penstock.run.hold import Hold
 from penstock.run.instructions import Wants
 from penstock.run.records import KEPT_VALUES, Entry, RoutineRun, SlotQueue
 from penstock.run.slices import PlainToken, Report, Token
+from penstock.run.state import JobStatus
 
+NO_EVENTS: list[EngineEvent] = []  # most steps of a core tell nothing: this list stays empty
 _log = logging.getLogger(__name__)
-NO_EVENTS: list[EngineEvent] = []  # before the first step of a core; nothing is put in
 
 
 class Teller:
-    """Appends events to `events`. `now` is wall-clock time and never goes back.
-
-    `tells_messages` and `tells_slices` say, for one step of the core, whether anybody asks for
-    those: events of messages or kept values, and ends of slices.
-    """
+    """Appends events to `events`. `now` is wall-clock time and never goes back."""
 
     def __init__(self, job_id: str, wants: Wants) -> None:
         self.wants = wants
         self.events = NO_EVENTS
-        self.tells_messages = self.tells_slices = False
         self.now = 0.0
         self._job_id = job_id
         self._seq = 0
 
-    def begin(self, events: list[EngineEvent]) -> None:
-        """A step of the core begins; its events go there."""
-        self.events = events
-        self.tells_messages = self.wants.values or self.wants.kind(MessageQueued)
-        self.tells_slices = self.wants.kind(SliceEnded)
+    def begin(self, now: float) -> None:
+        """A step of the core begins, at wall-clock time `now`."""
+        if now > self.now:
+            self.now = now
+
+    def _tell(self, event: EngineEvent) -> None:
+        if self.events is NO_EVENTS:
+            self.events = []
+        self.events.append(event)
 
     def stamp(self) -> tuple[int, str, float]:
         """Sequence number, job and time of the next event."""
@@ -64,25 +64,25 @@ class Teller:
         return self._seq, self._job_id, self.now
 
     def started(self, flow: str, routines: Iterable[str]) -> None:
-        if self.wants.kind(JobStarted):
-            self.events.append(JobStarted(*self.stamp(), flow, tuple(routines)))
+        if JobStarted in self.wants.kinds:
+            self._tell(JobStarted(*self.stamp(), flow, tuple(routines)))
 
-    def ended(self, status: str, error: Failure | None, runs: Iterable[RoutineRun]) -> None:
-        if self.wants.kind(JobEnded):
+    def ended(self, status: JobStatus, error: Failure | None, runs: Iterable[RoutineRun]) -> None:
+        if JobEnded in self.wants.kinds:
             slots = [slot for run in runs for slot in run.slots]
             left = {slot.ref: slot.discarded for slot in slots if slot.discarded}
             cause = summary_of(error) if error is not None else None
-            self.events.append(JobEnded(*self.stamp(), status, cause, left))
+            self._tell(JobEnded(*self.stamp(), status.value, cause, left))
 
     def held(self, hold: Hold, place: RoutineRun | None, runs: Sequence[RoutineRun]) -> None:
         """Tell a hold; the starts of what still runs are told before it."""
-        if not self.wants.kind(JobHeld):
+        if JobHeld not in self.wants.kinds:
             return
         for run in runs:
             self.activations(run)
         running = tuple(run.id for run in runs for token in run.tokens if token.begun is not None)
         ready = sum(len(run.ready) + len(run.suspended) for run in runs)
-        self.events.append(
+        self._tell(
             JobHeld(
                 *self.stamp(),
                 hold.id,
@@ -103,41 +103,39 @@ class Teller:
         counts: dict[str, RoutineCount],
         stalled: tuple[str, ...] = (),
     ) -> None:
-        self.events.append(JobProgress(*self.stamp(), status, running, counts, stalled))
+        self._tell(JobProgress(*self.stamp(), status, running, counts, stalled))
 
     def resumed(self, hold: Hold, stepping: bool, place: str) -> None:
-        if self.wants.kind(JobResumed):
-            self.events.append(JobResumed(*self.stamp(), hold.id, stepping, place))
+        if JobResumed in self.wants.kinds:
+            self._tell(JobResumed(*self.stamp(), hold.id, stepping, place))
 
     def step_ignored(self, reason: str) -> None:
-        if self.wants.kind(StepIgnored):
-            self.events.append(StepIgnored(*self.stamp(), reason))
+        if StepIgnored in self.wants.kinds:
+            self._tell(StepIgnored(*self.stamp(), reason))
 
     def failed(self, failure: Failure, action: str) -> None:
-        if self.wants.kind(ActivationFailed):
-            self.events.append(ActivationFailed(*self.stamp(), summary_of(failure), action))
+        if ActivationFailed in self.wants.kinds:
+            self._tell(ActivationFailed(*self.stamp(), summary_of(failure), action))
 
     def stalled(self, slots: tuple[str, ...], routines: tuple[str, ...]) -> None:
         """Tell which full slots hold everything up, and whose emissions wait for them.
 
         It is logged when nobody listens: else nothing would say why the job doesn't go on.
         """
-        if self.wants.kind(Stalled):
-            self.events.append(Stalled(*self.stamp(), slots, routines))
+        if Stalled in self.wants.kinds:
+            self._tell(Stalled(*self.stamp(), slots, routines))
             return
         where = ", ".join(slots)
         _log.warning("job %s is stalled: full are %s; grow, drop or cancel", self._job_id, where)
 
     def dropped(self, slot: SlotQueue, message: Entry, reason: str) -> None:
-        if self.wants.kind(MessageDropped):
+        if MessageDropped in self.wants.kinds:
             number, value = message
-            self.events.append(
-                MessageDropped(*self.stamp(), slot.ref, number, reason, summarize(value))
-            )
+            self._tell(MessageDropped(*self.stamp(), slot.ref, number, reason, summarize(value)))
 
     def slice_ended(self, run: RoutineRun, report: Report | PlainToken) -> None:
-        if self.wants.kind(SliceEnded):
-            self.events.append(
+        if SliceEnded in self.wants.kinds:
+            self._tell(
                 SliceEnded(*self.stamp(), run.id, report.thread, report.done, report.seconds)
             )
 
@@ -148,7 +146,7 @@ class Teller:
 
         Nothing parks before a slot that drops.
         """
-        if not self.wants.kind(MessageQueued):
+        if MessageQueued not in self.wants.kinds:
             return
         source = emitter.ref if emitter is not None else ""
         depth = slot.depth()
@@ -156,7 +154,7 @@ class Teller:
         for i, (number, value) in enumerate(messages):
             here = min(slot.capacity, depth + i + 1) if drops else depth + min(i + 1, max(0, free))
             parks = i >= free and not drops
-            self.events.append(
+            self._tell(
                 MessageQueued(
                     *self.stamp(), source, slot.ref, number, here, parks, summarize(value)
                 )
@@ -181,7 +179,7 @@ class Teller:
         if log is None:
             return
         self._tell_log(run, log)
-        if not self.wants.kind(ActivationStarted):
+        if ActivationStarted not in self.wants.kinds:
             return
         for token in tuple(run.tokens):
             entry = token.begun
@@ -195,8 +193,8 @@ class Teller:
     def _tell_log(
         self, run: RoutineRun, log: deque[tuple[Token, Entry, float | None, str]]
     ) -> None:
-        job_id, now, routine, tell = self._job_id, self.now, run.id, self.events.append
-        begins, ends = self.wants.kind(ActivationStarted), self.wants.kind(ActivationEnded)
+        job_id, now, routine, tell = self._job_id, self.now, run.id, self._tell
+        begins, ends = ActivationStarted in self.wants.kinds, ActivationEnded in self.wants.kinds
         for _ in range(len(log)):
             token, entry, seconds, thread = log.popleft()
             if seconds is not None:
@@ -208,7 +206,7 @@ class Teller:
                 self._began(run, entry, thread)
 
     def _began(self, run: RoutineRun, entry: Entry, thread: str) -> None:
-        self.events.append(ActivationStarted(*self.stamp(), run.id, entry[0], thread))
+        self._tell(ActivationStarted(*self.stamp(), run.id, entry[0], thread))
 
 
 def summary_of(failure: Failure) -> FailureSummary:

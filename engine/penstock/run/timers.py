@@ -29,21 +29,20 @@ _NONE: list[tuple[float, int, Timer]] = []  # most jobs have no timer: this list
 
 
 class Timers:
-    """The timers of one job. The clock is wall-clock time less what it stood still."""
+    """The timers of one job. The clock is wall-clock time less what it stood still.
 
-    __slots__ = ("_called_off", "_heap", "_lost", "_order", "_stopped_at", "keeping")
+    `heap` is empty when none is to come.
+    """
+
+    __slots__ = ("_called_off", "_lost", "_order", "_stopped_at", "heap", "keeping")
 
     def __init__(self) -> None:
-        self._heap = _NONE
+        self.heap = _NONE
         self._order = 0
         self._called_off = 0  # of those in the heap
         self._lost = 0.0
         self._stopped_at: float | None = None
         self.keeping = 0
-
-    def __bool__(self) -> bool:
-        """Whether there may be one to come."""
-        return bool(self._heap)
 
     def clock(self, now: float) -> float:
         """What the job's clock shows when the wall clock shows `now`."""
@@ -65,9 +64,9 @@ class Timers:
         timer = Timer(when, act, keeps)
         self.keeping += keeps
         self._order += 1
-        if self._heap is _NONE:
-            self._heap = []
-        heappush(self._heap, (when, self._order, timer))
+        if self.heap is _NONE:
+            self.heap = []
+        heappush(self.heap, (when, self._order, timer))
         return timer
 
     def call_off(self, timer: Timer | None) -> None:
@@ -76,9 +75,9 @@ class Timers:
             return
         self._end(timer)
         self._called_off += 1
-        if self._called_off > _FEW and self._called_off * 2 > len(self._heap):
-            self._heap = [entry for entry in self._heap if not entry[2].is_over]
-            heapify(self._heap)
+        if self._called_off > _FEW and self._called_off * 2 > len(self.heap):
+            self.heap = [entry for entry in self.heap if not entry[2].is_over]
+            heapify(self.heap)
             self._called_off = 0
 
     def fire(self, now: float) -> None:
@@ -86,7 +85,7 @@ class Timers:
         while (first := self._first()) is not None and first.when <= self.clock(now):
             if self._stopped_at is not None:
                 return  # the clock was stopped by what was just done
-            heappop(self._heap)
+            heappop(self.heap)
             self._end(first)
             first.act()
 
@@ -101,9 +100,9 @@ class Timers:
 
     def clear(self) -> None:
         """Call all of them off."""
-        for _, _, timer in self._heap:
+        for _, _, timer in self.heap:
             timer.is_over = True
-        self._heap = _NONE
+        self.heap = _NONE
         self._called_off = self.keeping = 0
 
     def _end(self, timer: Timer) -> None:
@@ -111,7 +110,7 @@ class Timers:
         self.keeping -= timer.keeps
 
     def _first(self) -> Timer | None:
-        while self._heap and self._heap[0][2].is_over:
-            heappop(self._heap)
+        while self.heap and self.heap[0][2].is_over:
+            heappop(self.heap)
             self._called_off -= 1
-        return self._heap[0][2] if self._heap else None
+        return self.heap[0][2] if self.heap else None

@@ -34,6 +34,8 @@ from penstock.flow import (
 
 
 class Collected:
+    name = "word"
+
     def __init__(self) -> None:
         self.values: list[object] = []
 
@@ -390,8 +392,8 @@ def test_a_bound_twin_emits_through_its_own_emitters() -> None:
     Flow("f").add("a", routine)
     first, second = Collected(), Collected()
 
-    bind(routine, {"word": first}, None).logic("A b")
-    bind(routine, {"word": second}, None).logic("C")
+    bind(routine, [first], None).logic("A b")
+    bind(routine, [second], None).logic("C")
 
     assert (first.values, second.values) == (["A", "b"], ["C"])
     assert "word" not in routine.__dict__
@@ -408,7 +410,7 @@ def test_binding_keeps_the_users_attributes_and_runs_no_init() -> None:
 
         def logic(self) -> None: ...
 
-    twin = bind(Counted(), {}, None)
+    twin = bind(Counted(), (), None)
 
     assert Counted.made == 1
     assert twin.tag == "mine"  # type: ignore[attr-defined]
@@ -418,7 +420,7 @@ def test_binding_keeps_the_users_attributes_and_runs_no_init() -> None:
 
 def test_a_bound_twin_gets_its_state_past_the_seal() -> None:
     routine = Tokenise()
-    twin = bind(routine, {}, None)
+    twin = bind(routine, (), None)
     set_state(twin, Tokenise.State())
     twin.state.seen += 1
 
@@ -451,7 +453,7 @@ class Spoken:
 
 def test_an_emitter_that_was_not_given_is_asked_for_when_it_is_used() -> None:
     run = Run()
-    twin = bind(Tokenise(), {}, run)
+    twin = bind(Tokenise(), (), run)
     assert run.asked == []
 
     assert isinstance(twin.failed, Spoken)
@@ -461,7 +463,7 @@ def test_an_emitter_that_was_not_given_is_asked_for_when_it_is_used() -> None:
 def test_cancelled_checkpoint_and_sleep_ask_the_run() -> None:
     run = Run()
     binding: RunBinding = run
-    twin = bind(Tokenise(), {}, binding)
+    twin = bind(Tokenise(), (), binding)
 
     assert twin.cancelled
     twin.checkpoint()

@@ -11,6 +11,7 @@ from helpers.driven import Driven
 from helpers.flows import burst, chain, flow_of, pair, pass_on, routine, sink, source
 from penstock import AllSlots, Flow, Slot
 from penstock.observe import (
+    EVENT_TYPES,
     ActivationEnded,
     ActivationStarted,
     JobEnded,
@@ -19,7 +20,7 @@ from penstock.observe import (
     MessageQueued,
     SliceEnded,
 )
-from penstock.run.messages import Cancel, Posted
+from penstock.run.messages import Cancel, Posted, Start
 
 
 def test_a_start_tells_the_job_and_submits_its_sources() -> None:
@@ -475,3 +476,24 @@ def test_a_body_behind_a_decorator_runs() -> None:
     job.work()
 
     assert job.outputs["a.out"] == [4, 4]
+
+
+def test_slices_alone_are_taken_as_they_are_and_nothing_else() -> None:
+    job = Driven(chain(source([1]), pass_on()), deaf_to=tuple(EVENT_TYPES))
+    job.core.tell.begin(1.0)
+    job.core.start(Start())
+
+    assert [token.routine for token in job.core.taken_slices() or ()] == ["a"]
+    assert job.core.taken_slices() == []
+
+
+def test_slices_beside_something_told_are_left_to_be_taken_with_it() -> None:
+    job = Driven(chain(source([1]), pass_on()))
+    job.core.tell.begin(1.0)
+    job.core.start(Start())
+
+    assert job.core.taken_slices() is None
+    out = job.core.taken()
+    assert [token.routine for token in out.tokens] == ["a"]
+    assert [type(event) for event in out.events] == [JobStarted]
+    assert job.core.taken_slices() == []

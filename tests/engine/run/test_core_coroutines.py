@@ -41,7 +41,7 @@ def test_a_coroutine_goes_to_its_own_thread_and_emits_there() -> None:
     job.run("a")
     out = job.news()
 
-    assert ([t.routine for t in out.more.coroutines], out.tokens) == (["b"] * 3, [])
+    assert ([t.routine for t in out.rare.coroutines], out.tokens) == (["b"] * 3, [])
     job.work()
     assert (job.status, job.outputs) == ("COMPLETED", {"b.out": [1, 2, 3]})
     count = job.count("b")
@@ -232,7 +232,7 @@ def test_its_state_is_made_on_a_worker_before_the_first_one() -> None:
     job = kept_open(routine(logic, slots=SLOT, state=State))
     out = job.feed()
     job.post("a.value", 1, 2)
-    assert out.more.coroutines == []
+    assert out.rare.coroutines == []
     assert made == []
     job.run("a")
     assert made == ["state"]

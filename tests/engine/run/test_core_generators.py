@@ -148,9 +148,9 @@ def test_an_abandoned_generator_is_closed_on_a_worker() -> None:
 
     out = job.feed(Cancel())
 
-    assert len(out.more.bodies) == 1
+    assert len(out.rare.bodies) == 1
     assert closed == []
-    close_body(*out.more.bodies[0])
+    close_body(*out.rare.bodies[0])
     assert closed == ["closed"]
 
 

@@ -11,7 +11,7 @@ import pytest
 from helpers.driven import Driven
 from helpers.flows import burst, chain, flow_of, routine, sink
 from penstock import AnySlot, Continue, Every, JobEnded, Retry, Routine, Runtime, Slot, SlotFull
-from penstock.observe import ActivationStarted, JobHeld, MessageDropped, MessageQueued
+from penstock.observe import EVENT_TYPES, ActivationStarted, JobHeld, MessageDropped, MessageQueued
 from penstock.run.instructions import Wants
 from penstock.run.messages import Pause, Posted, Resume, Start, Step
 
@@ -318,7 +318,7 @@ def test_a_value_in_two_slots_of_a_routine_is_tried_as_two_messages(is_watched: 
     made = routine(logic, slots=slots, activation=AnySlot(), on_error=policy, max_parallel=None)
     flow = flow_of({"s": burst([1]), "t": made}, "s.out -> t.left", "s.out -> t.right")
     job = Driven(flow)
-    job.core.tell.wants = Wants(lambda _: is_watched)
+    job.core.tell.wants = Wants(EVENT_TYPES if is_watched else ())
     job.start()
     for _ in range(10):
         while job.inbox or job.tokens:
@@ -370,7 +370,7 @@ def test_a_begin_is_told_once_and_behind_what_began_before_it() -> None:
     run = job.core.by_id["a"]
     run.log = _RacingLog(lambda: job.run("a"))
 
-    job.core.look_at(job.time)
+    job.core.tell.begin(job.time)
     job.core.tell.activations(run)
     job.work()
 

@@ -246,11 +246,11 @@ def test_after_a_fault_of_the_engine_the_job_is_over_for_everybody() -> None:
 def test_whoever_was_to_be_woken_when_the_engine_failed_is_woken() -> None:
     job = kept_open(pass_on())
     latch = allocate_lock()
-    job.core.look_at(job.time)
-    job.core.out.more.wakes.append(latch)
+    job.core.tell.begin(job.time)
+    job.core.more.wakes.append(latch)
     job.core.fail(RuntimeError("a fault"))
 
-    assert job.core.taken().more.wakes == [latch]
+    assert job.core.taken().rare.wakes == [latch]
 
 
 # ---- workers that come when the job has ended

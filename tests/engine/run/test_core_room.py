@@ -193,12 +193,12 @@ def test_waiting_posts_are_taken_in_when_there_is_room_and_dismissed_at_the_end(
         job.slot("a.value").keep_waiting(post)
     job.run("a")
 
-    woken = job.news().more.wakes
+    woken = job.news().rare.wakes
 
     assert woken == [post.latch for post in posts[:2]]
     assert [post.taken for post in posts] == [True, True, False]
     assert job.slot_count("a.value").posted == 4
-    assert job.feed(Cancel()).more.wakes == [posts[2].latch]
+    assert job.feed(Cancel()).rare.wakes == [posts[2].latch]
     assert not posts[2].taken
 
 

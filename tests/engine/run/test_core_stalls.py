@@ -298,7 +298,7 @@ def test_a_post_that_waits_comes_in_when_its_slot_is_made_larger() -> None:
     out = job.feed(Resize(job.slot("p.left"), 3))
 
     assert [post.taken for post in posts] == [True, True, False]
-    assert out.more.wakes == [post.latch for post in posts[:2]]
+    assert out.rare.wakes == [post.latch for post in posts[:2]]
     assert list(job.slot("p.left").posters or ()) == posts[2:]
 
 

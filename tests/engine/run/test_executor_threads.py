@@ -9,9 +9,9 @@ from typing import Any, cast
 import pytest
 
 from helpers.bodies import Gate, gated_source
-from helpers.flows import chain, pass_on, source
+from helpers.flows import chain, flow_of, pair, pass_on, source
 from helpers.recording import RecordingInstrument
-from penstock import Instrument, JobStatus, Runtime
+from penstock import Activation, AllSlots, Instrument, JobStatus, Runtime
 from penstock.observe import JobProgress
 from penstock.run import core as core_module
 from penstock.run.core import JobCore
@@ -143,3 +143,60 @@ def test_a_fault_of_the_engine_ends_the_job_instead_of_leaving_it_hanging(
         assert runtime.exec(chain(source([1]), pass_on())).wait(DEADLINE) is JobStatus.COMPLETED
     assert "the engine failed" in caplog.text
     caplog.clear()
+
+
+# ---- the first step, and drains right after a slice
+
+
+def test_a_rule_of_the_users_is_asked_by_the_loop_and_never_by_who_starts_the_job() -> None:
+    asked_by: set[str] = set()
+
+    class First(Activation):
+        def take(self, queues: Any) -> Any:
+            asked_by.add(threading.current_thread().name)
+            return {"value": 0} if queues["value"] else None
+
+    flow = chain(source([1, 2]), pass_on(activation=First()))
+    with Runtime(workers=2, loop="pool") as runtime:
+        for _ in range(20):
+            assert runtime.exec(flow).wait(DEADLINE) is JobStatus.COMPLETED
+
+    assert asked_by
+    assert threading.current_thread().name not in asked_by
+
+
+@pytest.mark.parametrize("key", [None, len])
+def test_a_match_is_asked_by_the_loop_though_parameters_are_given(key: Any) -> None:
+    asked_by: set[str] = set()
+
+    def match(value: str) -> int:
+        asked_by.add(threading.current_thread().name)
+        return len(value)
+
+    activation = AllSlots(match=None if key is None else match)
+    flow = flow_of({"p": pair(activation=activation)})
+    params = {"p.left": "ab", "p.right": "cd"}
+    with Runtime(workers=2, loop="pool") as runtime:
+        assert runtime.exec(flow, params).wait(DEADLINE) is JobStatus.COMPLETED
+
+    assert threading.current_thread().name not in asked_by
+    assert bool(asked_by) == (key is not None)
+
+
+def test_a_job_on_the_pool_is_drained_right_after_its_only_slice_alone() -> None:
+    gate = Gate()
+    with Runtime(workers=3, loop="pool") as runtime:
+        jobs = [runtime.exec(chain(gated_source(gate), pass_on())) for _ in range(2)]
+        both = runtime.exec(flow_of({"a": gated_source(gate)}))
+        gate.wait_came(3)
+        first, second, _ = (runtime.jobs.get(job.id) for job in (*jobs, both))
+        mine, others = (next(iter(e.core.runs[0].tokens)) for e in (first, second))
+
+        assert first.follows(mine) is first
+        assert first.follows(others) is None
+        assert first.follows(first) is None
+        first.core.tokens += 1  # another slice is out
+        assert first.follows(mine) is None
+        first.core.tokens -= 1
+        gate.open()
+        assert all(job.wait(DEADLINE) is JobStatus.COMPLETED for job in (*jobs, both))

@@ -159,3 +159,79 @@ def test_a_drain_that_comes_as_the_last_idle_worker_gets_up_goes_to_the_steward(
     assert drained.wait(DEADLINE)
     gate.open()
     ended(pool)
+
+
+# ---- right after the only slice of a job
+
+
+class Own(Look):
+    """A drain that may come right after `work`; `meanwhile` is what others do as that is asked."""
+
+    routine = ""
+    since = 0.0
+
+    def __init__(
+        self,
+        act: Callable[[], object],
+        work: list[Task],
+        meanwhile: Callable[[], object] = lambda: None,
+    ) -> None:
+        super().__init__(act)
+        self._work = work
+        self._meanwhile = meanwhile
+
+    def follows(self, work: object) -> Any:
+        self._meanwhile()
+        return self if work in self._work else None
+
+    def run(self, worker: object) -> None:
+        self.drain()
+
+
+def order_after_a_slice(
+    submit: Callable[[WorkerPool, list[Task], list[str]], object],
+) -> list[str]:
+    """What one worker does after a body in which `submit` was called, and another is ready."""
+    gate, order, work = Gate(), list[str](), list[Task]()
+    pool = one_worker_at(gate, lambda p: p.submit_many([Task(gate.wait_here)]))
+    work.append(Task(lambda: submit(pool, work, order)))
+    pool.submit_many([work[0], Task(lambda: order.append("next"))])
+    gate.open()
+    ended(pool)
+    return order
+
+
+def test_the_drain_of_a_jobs_only_slice_is_done_before_the_next_body() -> None:
+    def submit(pool: WorkerPool, work: list[Task], order: list[str]) -> None:
+        pool.submit_drain(Own(lambda: order.append("own"), work))
+
+    assert order_after_a_slice(submit) == ["own", "next"]
+
+
+def test_the_drain_of_another_job_is_not_preferred() -> None:
+    def submit(pool: WorkerPool, work: list[Task], order: list[str]) -> None:
+        work[0].worker.looked = float("inf")  # type: ignore[union-attr]  # has just drained
+        pool.submit_drain(Own(lambda: order.append("other"), []))
+
+    assert order_after_a_slice(submit) == ["next", "other"]
+
+
+def test_a_drain_that_others_take_first_is_done_once() -> None:
+    def submit(pool: WorkerPool, work: list[Task], order: list[str]) -> None:
+        def take() -> None:
+            taken.append(pool.urgent.pop())
+
+        taken: list[Any] = []
+        pool.submit_drain(Own(lambda: order.append("own"), work, take))
+
+    assert order_after_a_slice(submit) == ["next"]
+
+
+def test_a_drain_that_others_queue_in_that_moment_is_not_lost() -> None:
+    def submit(pool: WorkerPool, work: list[Task], order: list[str]) -> None:
+        def queue() -> None:
+            pool.urgent.append(Own(lambda: order.append("late"), []))
+
+        pool.submit_drain(Own(lambda: order.append("own"), work, queue))
+
+    assert sorted(order_after_a_slice(submit)) == ["late", "next", "own"]

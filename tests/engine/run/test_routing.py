@@ -43,7 +43,7 @@ def test_targets_are_in_the_order_of_the_connections() -> None:
     )
 
     source_plan, x_plan, _ = plan.routines
-    assert source_plan.events == ("out", "failed")
+    assert [event.ref for event in source_plan.events] == ["s.out", "s.failed"]
     assert source_plan.targets == (((2, 1), (1, 0)), ())
     assert x_plan.targets == ((), ((2, 0),))
 
@@ -233,7 +233,7 @@ def test_an_event_that_goes_to_a_slot_that_fails_is_marked() -> None:
     )
     plan = compile_flow(flow_of({"s": burst([1]), "n": narrow}, "s.out -> n.value"))
 
-    assert plan.routines[0].refusing == (True, False)
+    assert [event.refuses for event in plan.routines[0].events] == [True, False]
 
 
 def test_a_rule_that_can_not_work_for_its_routine_is_refused() -> None:

@@ -153,7 +153,7 @@ def test_those_called_off_take_no_memory_behind_one_that_lasts() -> None:
     timers.add(1.0, noting(done, "lasts"), keeps=False)
     for n in range(10_000):
         timers.call_off(timers.add(2.0 + n, noting(done, "never"), keeps=True))
-    assert len(timers._heap) < 200
+    assert len(timers.heap) < 200
 
     timers.add(0.5, noting(done, "earlier"), keeps=False)
     timers.fire(1e9)

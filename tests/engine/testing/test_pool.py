@@ -30,6 +30,9 @@ class Task:
     def drain(self) -> None:
         self._act()
 
+    def follows(self, work: object) -> None:
+        return None
+
     def due(self) -> None:
         self._act()
 

@@ -70,9 +70,10 @@ ALONE_TIMES = 200
 class _NoEmitter:
     """Takes a value and does nothing, in as little time as can be."""
 
-    __slots__ = ("emit",)
+    __slots__ = ("emit", "name")
 
-    def __init__(self) -> None:
+    def __init__(self, name: str) -> None:
+        self.name = name
         self.emit: Callable[[Any], object] = bool
 
 
@@ -170,7 +171,7 @@ def _alone() -> dict[str, float]:
         finally:
             run.stop = True
             run.dirty = False
-        nothing = {event: _NoEmitter() for event in run.plan.events}
+        nothing = [_NoEmitter(event.name) for event in run.plan.events]
         body = _calls(bind(run.plan.routine, nothing, executor).logic)
     return {
         BODY: body,

@@ -10,10 +10,10 @@ from penstock.run.routing import Plan, RoutinePlan
 def flow_picture(job_id: str, plan: Plan) -> FlowPicture:
     """Routines in the order of the flow, and every connection."""
     connections = tuple(
-        (f"{source.id}.{event}", f"{plan.routines[routine].id}.{_slot(plan, routine, slot)}")
+        (event.ref, plan.routines[routine].slots[slot].ref)
         for source in plan.routines
-        for event, targets in zip(source.events, source.targets, strict=True)
-        for routine, slot in targets
+        for event in source.events
+        for routine, slot in event.targets
     )
     return FlowPicture(job_id, plan.flow, tuple(map(_routine, plan.routines)), connections)
 
@@ -21,10 +21,6 @@ def flow_picture(job_id: str, plan: Plan) -> FlowPicture:
 def no_picture(job_id: str) -> FlowPicture:
     """The answer about a job that isn't known any more."""
     return FlowPicture(job_id, "", (), (), kept=False)
-
-
-def _slot(plan: Plan, routine: int, slot: int) -> str:
-    return plan.routines[routine].slots[slot].name
 
 
 def _routine(plan: RoutinePlan) -> RoutinePicture:
