@@ -222,8 +222,7 @@ class JobExecutor:
 
     def start(self, start: Start) -> None:
         """Begin; called once, by the manager."""
-        asks = start.params or start.stops or self.core.plan.has_own_rules
-        if self._latch is not None or asks:
+        if self._latch is not None or start.params or start.stops:
             self.core.reserve_for(start)
             self.task_queue.append(start)
         elif self._begins_with_slices(start):
@@ -236,9 +235,10 @@ class JobExecutor:
             self.thread_pool.submit_drain(self)
 
     def _begins_with_slices(self, start: Start) -> bool:
-        """Take the first step here, where that asks nobody; whether slices are all it brought.
+        """Take the first step here; whether slices are all it brought. Else the loop does the rest.
 
-        Nobody else knows the job yet. What more it brought is left to the loop.
+        Nobody else knows the job yet. Without parameters no rule of the user's is asked, and
+        without stops no hold is numbered, for which the manager's lock would be needed.
         """
         core = self.core
         core.tell.begin(self.created_at)

@@ -135,7 +135,7 @@ class Plan:
     """A flow, compiled. `index` finds routines, `finish_order` has those with a last turn.
 
     ``sources`` are the indices of its sources. ``asks_one_by_one``: the core is asked before each
-    activation of some routine. ``has_own_rules``: some are formed by code of the user's.
+    activation of some routine.
     """
 
     flow: str
@@ -144,7 +144,6 @@ class Plan:
     finish_order: tuple[int, ...]
     sources: tuple[int, ...]
     asks_one_by_one: bool
-    has_own_rules: bool
 
 
 class _Known(NamedTuple):
@@ -232,7 +231,6 @@ def compile_flow(flow: Flow) -> Plan:
         _finish_order(rows),
         sources=tuple(i for i, row in enumerate(rows) if row.is_source),
         asks_one_by_one=any(row.one_by_one for row in rows),
-        has_own_rules=any(_is_own_rule(row.activation) for row in rows),
     )
 
 
