@@ -34,11 +34,16 @@ GONE_LOOKS = 50
 
 
 def measure_time(scale: Scale) -> list[Row]:
-    """All jobs at once, against a bare pool doing the same bodies."""
+    """All jobs at once, against a bare pool doing the same bodies.
+
+    Beside jobs with a thread each stands what it takes to start so many threads and nothing else.
+    """
     count = scale.jobs
     variants = bare.variants(partial(bare.jobs, count))
     for placement in scale.placements:
         variants[placement] = partial(_run, count, placement)
+    if "thread" in scale.placements:
+        variants["starts"] = partial(_start_threads, count)
     found = medians(interleaved(variants, scale.rounds))
     what = f"{count:,} jobs of three routines: time of a bare pool"
     rows = []
@@ -46,6 +51,8 @@ def measure_time(scale: Scale) -> list[Row]:
         ratio = found[placement] / bare.faster(found)
         note = f"{found[placement]:.3f} s; bare {found['bare_1']:.3f} s with 1 worker,"
         note += f" {found['bare_4']:.3f} with 4"
+        if placement == "thread":
+            note += f"; {count:,} threads alone {found['starts']:.3f}"
         rows.append(judged("jobs", what, placement, ratio, TIME[placement], note, **found))
     return rows
 
@@ -66,6 +73,17 @@ def measure_threads(scale: Scale) -> list[Row]:
             rows.append(judged("threads", f"{what}, all live", placement, during, live))
             rows.append(judged("threads", f"{what}, after", placement, after, NONE_LEFT))
     return rows
+
+
+def _start_threads(count: int) -> float:
+    """Seconds to start so many threads that end at once, and to wait for them."""
+    threads = [threading.Thread(target=bool, daemon=True) for _ in range(count)]
+    begun = perf_counter()
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return perf_counter() - begun
 
 
 def _run(count: int, placement: Placement) -> float:
