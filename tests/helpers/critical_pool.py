@@ -43,9 +43,6 @@ class _Drain:
     def drain(self) -> None:
         self._act()
 
-    def follows(self, work: object) -> None:
-        return None
-
 
 def all_work_is_done(world: World, seed: int) -> None:
     """By two threads that submit to one or two workers; drains too."""

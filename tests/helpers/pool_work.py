@@ -40,9 +40,6 @@ class Look:
     def drain(self) -> None:
         self._act()
 
-    def follows(self, work: object) -> None:
-        return None
-
 
 class Asleep(Steward):
     """A steward that only counts who asks for it."""

@@ -57,8 +57,7 @@ def route(
 
 def route_one(core: JobCore, emitter: Emitter, value: Any) -> None:
     """`route` for one value; the short way into the grants of open routines."""
-    wants = core.tell.wants
-    if wants.values or not emitter.is_plain or MessageQueued in wants.kinds:
+    if core.tell.tells_messages or not emitter.is_plain:
         route(core, emitter, [value], emitter.refusing)
         return
     core.last_number = number = core.last_number + 1

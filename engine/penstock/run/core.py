@@ -16,7 +16,7 @@ from random import random
 from typing import Any
 
 from penstock.flow import Failure
-from penstock.observe import JobProgress, SliceEnded
+from penstock.observe import JobProgress
 from penstock.run.arriving import (
     NOBODY,
     arrive,
@@ -459,7 +459,7 @@ class JobCore:
         run.seconds += token.seconds
         for slot in run.slots:
             slot.consumed += done
-        if done and SliceEnded in self.tell.wants.kinds:
+        if done and self.tell.tells_slices:
             self.tell.slice_ended(run, token)
 
     def _take_report(self, run: RoutineRun, report: Report) -> None:

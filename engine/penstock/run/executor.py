@@ -56,8 +56,6 @@ class JobExecutor:
 
     # What every job begins with isn't written when one is made.
     closed = False
-    routine = ""  # as work of a pool: it runs none
-    since = 0.0
     loop_busy = True
     loop_since = 0.0
     event_loop_thread: threading.Thread | None = None
@@ -300,19 +298,6 @@ class JobExecutor:
 
     # ---- the loop
 
-    def follows(self, work: object) -> JobExecutor | None:
-        """This job's drain as work, if that work was the only slice that is out.
-
-        Then no more reports are to come, and none to wait for.
-        """
-        if self.core.tokens == 1 and isinstance(work, Token) and work.run_.job is self:
-            return self
-        return None
-
-    def run(self, worker: object) -> None:
-        """Drain, as a worker's work."""
-        self.drain()
-
     def announce(self, run: RoutineRun) -> None:
         """Called by workers: a routine has news."""
         self.task_queue.append(run)
@@ -383,8 +368,7 @@ class JobExecutor:
         """Let the core take what is in the queue, or a batch of it, and do what it wants done."""
         core, queue = self.core, self.task_queue
         with self.lock:
-            self.since = self._clock()
-            now = self._wall + self.since
+            now = self._wall + self._clock()
             core.tell.begin(now)
             left = min(len(queue), _BATCH)
             while left:

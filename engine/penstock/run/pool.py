@@ -285,8 +285,6 @@ class WorkerPool:
             worker.work = work
             try:
                 worker.now = work.run(worker)
-                if urgent and not worker.outside:
-                    self._drain_own(worker, work)
             except BaseException:  # noqa: BLE001 -- the worker serves everybody
                 worker.now = None
                 if worker.interrupted_at is None:
@@ -297,22 +295,6 @@ class WorkerPool:
                 worker.interrupted_at is not None or not self._come_back(worker)
             ):
                 return
-
-    def _drain_own(self, worker: Worker, work: Work) -> None:
-        """After the only slice of a job: if that asked last for a drain, it has it here and now."""
-        try:
-            drain = self.urgent[-1]
-            own = drain.follows(work)
-            if own is None:
-                return
-            last = self.urgent.pop()
-        except IndexError:
-            return
-        if last is not drain:
-            self.submit_drain(last)  # others have been here meanwhile
-            return
-        worker.work = own
-        own.run(worker)
 
     # ---- interrupting
 

@@ -29,9 +29,6 @@ class Drain(Protocol):
     def drain(self) -> None:
         """One bounded look at its task queue; never raises."""
 
-    def follows(self, work: object) -> Any:
-        """It as work, if it may come right after that work; else None."""
-
 
 class Clock(Protocol):
     """The time, and who calls when it has come."""

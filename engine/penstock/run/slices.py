@@ -401,7 +401,6 @@ class PlainToken(Token):
         if run.continued:
             return Token.run(self, worker)
         self.worker = worker
-        thread = worker.name
         local.token = self
         report: Report | PlainToken = self
         grant, logic, single, log = run.grant, run.instance.logic, run.plan.takes_one, run.log
@@ -424,7 +423,7 @@ class PlainToken(Token):
                 if run.is_awaited:
                     run.announce()
                 if log is not None:
-                    log.append((self, entry, None, thread))
+                    log.append((self, entry, None, worker.name))
                 try:
                     if run.state_missing:
                         run.make_state()
@@ -440,7 +439,7 @@ class PlainToken(Token):
                 done += 1
                 now = monotonic()
                 if log is not None:
-                    log.append((self, entry, now - self.since, thread))
+                    log.append((self, entry, now - self.since, worker.name))
         finally:
             local.token = None
         self.done = done

@@ -39,11 +39,16 @@ _log = logging.getLogger(__name__)
 
 
 class Teller:
-    """Appends events to `events`. `now` is wall-clock time and never goes back."""
+    """Appends events to `events`. `now` is wall-clock time and never goes back.
+
+    `tells_messages` and `tells_slices` say, for one step of the core, whether anybody asks for
+    those: events of messages or kept values, and ends of slices.
+    """
 
     def __init__(self, job_id: str, wants: Wants) -> None:
         self.wants = wants
         self.events = NO_EVENTS
+        self.tells_messages = self.tells_slices = False
         self.now = 0.0
         self._job_id = job_id
         self._seq = 0
@@ -52,6 +57,8 @@ class Teller:
         """A step of the core begins, at wall-clock time `now`."""
         if now > self.now:
             self.now = now
+        self.tells_messages = self.wants.values or MessageQueued in self.wants.kinds
+        self.tells_slices = SliceEnded in self.wants.kinds
 
     def _tell(self, event: EngineEvent) -> None:
         if self.events is NO_EVENTS:

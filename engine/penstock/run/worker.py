@@ -29,15 +29,12 @@ class Drain(Protocol):
     """A job whose event loop has no thread of its own.
 
     `drain` is one bounded look at its task queue; it submits itself again when there is more, and
-    never raises. `follows` gives it as work, if it may come right after that work, on the same
-    worker: it was the only slice of the job that is out, so no others are to report.
+    never raises.
     """
 
     job_id: str
 
     def drain(self) -> None: ...
-
-    def follows(self, work: object) -> Work | None: ...
 
 
 @dataclass(frozen=True, slots=True)

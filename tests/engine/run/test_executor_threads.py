@@ -145,7 +145,7 @@ def test_a_fault_of_the_engine_ends_the_job_instead_of_leaving_it_hanging(
     caplog.clear()
 
 
-# ---- the first step, and drains right after a slice
+# ---- the first step
 
 
 def test_a_rule_of_the_users_is_asked_by_the_loop_and_never_by_who_starts_the_job() -> None:
@@ -181,22 +181,3 @@ def test_a_match_is_asked_by_the_loop_though_parameters_are_given(key: Any) -> N
 
     assert threading.current_thread().name not in asked_by
     assert bool(asked_by) == (key is not None)
-
-
-def test_a_job_on_the_pool_is_drained_right_after_its_only_slice_alone() -> None:
-    gate = Gate()
-    with Runtime(workers=3, loop="pool") as runtime:
-        jobs = [runtime.exec(chain(gated_source(gate), pass_on())) for _ in range(2)]
-        both = runtime.exec(flow_of({"a": gated_source(gate)}))
-        gate.wait_came(3)
-        first, second, _ = (runtime.jobs.get(job.id) for job in (*jobs, both))
-        mine, others = (next(iter(e.core.runs[0].tokens)) for e in (first, second))
-
-        assert first.follows(mine) is first
-        assert first.follows(others) is None
-        assert first.follows(first) is None
-        first.core.tokens += 1  # another slice is out
-        assert first.follows(mine) is None
-        first.core.tokens -= 1
-        gate.open()
-        assert all(job.wait(DEADLINE) is JobStatus.COMPLETED for job in (*jobs, both))

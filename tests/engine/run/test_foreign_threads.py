@@ -65,9 +65,6 @@ class Look:
     def drain(self) -> None:
         self._act()
 
-    def follows(self, work: object) -> None:
-        return None
-
 
 class Counting(Executor):
     """Counts calls in its hands: submitted, and not over."""

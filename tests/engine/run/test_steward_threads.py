@@ -48,9 +48,6 @@ class Look:
     def drain(self) -> None:
         self._act()
 
-    def follows(self, work: object) -> None:
-        return None
-
 
 class Watched(Steward):
     """Counts who asks it to wake up."""

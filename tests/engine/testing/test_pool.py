@@ -30,9 +30,6 @@ class Task:
     def drain(self) -> None:
         self._act()
 
-    def follows(self, work: object) -> None:
-        return None
-
     def due(self) -> None:
         self._act()
 
