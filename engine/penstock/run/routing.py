@@ -58,8 +58,7 @@ class EventPlan:
     slot, ``refuses`` whether one of them refuses what doesn't fit; ``sole`` is the index of the
     routine whose only slot is its only target, if it is so. ``soft`` is how many values fit
     downstream while nothing is there, ``hard`` how many may wait then. ``kind`` is the class of its
-    emitters. ``is_plain``: it has targets, and its
-    values go to all of them as they are.
+    emitters. ``is_plain``: it has targets, and its values go to all of them as they are.
     """
 
     name: str
