@@ -442,7 +442,7 @@ class JobExecutor:
         """Until all events of the ended job are told and its loop thread is gone."""
         thread = self.event_loop_thread
         if self._over and thread is None:
-            return self.core.status
+            return self.core.status  # nothing to wait for; most callers of many jobs find it so
         if self._drainer == get_ident() or self._is_in_own_body():
             return self.core.status
         if not self._over and (timeout is None or timeout > 0):

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from operator import attrgetter
-from typing import Any, NamedTuple
+from typing import Any
 from weakref import WeakKeyDictionary
 
 from penstock.errors import FlowError
@@ -15,7 +15,6 @@ from penstock.flow import (
     AllSlots,
     AnySlot,
     Batch,
-    Connection,
     ErrorPolicy,
     Every,
     Flow,
@@ -145,50 +144,35 @@ class Plan:
     asks_one_by_one: bool
 
 
-class _Known(NamedTuple):
-    """A plan, and what it was made from. It keeps the routines alive, so their ids stay theirs."""
+class Plans:
+    """The plans of flows of live routines, made anew when a flow has changed. Any thread.
 
-    plan: Plan
-    name: str
-    routines: list[str]
-    ids: list[int]
-    policies: list[Any]
-    connections: tuple[Connection, ...]
+    A plan keeps its routines alive, so their ids stay theirs.
+    """
 
-    def is_of(self, flow: Flow) -> bool:
-        """Whether the flow is still like that. Asked for every job, so nothing is built twice."""
-        routines = flow.routines
-        return (
-            [*map(id, routines.values())] == self.ids
-            and [*map(_POLICIES, routines.values())] == self.policies
-            and [*routines] == self.routines
-            and flow.connections == self.connections
-            and flow.name == self.name
-        )
+    def __init__(self) -> None:
+        self._known: WeakKeyDictionary[Flow, tuple[Any, Plan]] = WeakKeyDictionary()
+
+    def of(self, flow: Flow) -> Plan | None:
+        """The plan made for the flow as it is now, if there is one."""
+        known = self._known.get(flow)
+        return known[1] if known is not None and known[0] == _signature(flow) else None
+
+    def keep(self, flow: Flow, plan: Plan) -> None:
+        """Remember a plan; not that of a flow whose routines are made anew for each job."""
+        if all(isinstance(routine, Routine) for routine in flow.routines.values()):
+            self._known[flow] = (_signature(flow), plan)
 
 
 _POLICIES = attrgetter("activation", "max_parallel", "on_error", "timeout")
 
 
-class Plans:
-    """The plans of flows of live routines, made anew when a flow has changed. Any thread."""
-
-    def __init__(self) -> None:
-        self._known: WeakKeyDictionary[Flow, _Known] = WeakKeyDictionary()
-
-    def of(self, flow: Flow) -> Plan | None:
-        """The plan made for the flow as it is now, if there is one."""
-        known = self._known.get(flow)
-        return known.plan if known is not None and known.is_of(flow) else None
-
-    def keep(self, flow: Flow, plan: Plan) -> None:
-        """Remember a plan; not that of a flow whose routines are made anew for each job."""
-        routines = flow.routines
-        if not all(isinstance(routine, Routine) for routine in routines.values()):
-            return
-        ids = [*map(id, routines.values())]
-        policies = [*map(_POLICIES, routines.values())]
-        self._known[flow] = _Known(plan, flow.name, [*routines], ids, policies, flow.connections)
+def _signature(flow: Flow) -> Any:
+    """What a plan depends on; asked for every job."""
+    routines = flow.routines
+    live = routines.values()
+    policies = [_POLICIES(r) if isinstance(r, Routine) else None for r in live]
+    return [*map(id, live)], policies, [*routines], flow.connections, flow.name
 
 
 class _Links:
