@@ -69,6 +69,7 @@ def test_3_a_batch_waits_until_it_is_full(runtime: Runtime) -> None:
     job = opened(runtime, sink(seen, activation=Batch(3)))
 
     post(runtime, job, "value", 0, 1)
+    until(lambda: job.routines["r"].slots["value"].posted == 2)
     run_another_job(runtime)
 
     assert seen == []
